@@ -1,0 +1,1 @@
+"""registry-node-agent: a node pulls from the cluster's own registry, by its cluster hostname."""

@@ -1,0 +1,1 @@
+"""Where the registry Services and trust bundles are read from."""

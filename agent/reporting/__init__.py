@@ -1,0 +1,1 @@
+"""What the agent says: metrics, health endpoints, logs, and the lines of its commands."""
