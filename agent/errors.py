@@ -1,0 +1,192 @@
+"""What can go wrong, in one vocabulary.
+
+A `Reason` is the slug that users see everywhere: as metric label, log key, and in what `doctor` and
+`sync` print. Its Kubernetes Event name is the same words in CamelCase. A `Problem` is one reason
+met at one place, in words a person can act on. The three kinds of `Trouble` are the only exceptions
+the loop survives; anything else is a bug and ends the process, which the kubelet starts again.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Every reason there is. The value is the public slug; `REMEDIES` says what to do about it."""
+
+    # What the cluster, or the manifests, ask for cannot be used.
+    MANIFESTS_UNREADABLE = "manifests-unreadable"
+    BAD_MANIFEST = "bad-manifest"
+    DUPLICATE_OBJECT = "duplicate-object"
+    BAD_NAME = "bad-name"
+    TOO_MANY_REGISTRIES = "too-many-registries"
+    EXTERNAL_NAME = "external-name"
+    HEADLESS = "headless"
+    NO_CLUSTER_IP = "no-cluster-ip"
+    BAD_ADDRESS = "bad-address"
+    NO_PORT = "no-port"
+    PLAIN_HTTP_PORT = "plain-http-port"
+    AMBIGUOUS_PORT = "ambiguous-port"
+    NO_TRUST_BUNDLE = "no-trust-bundle"
+    BUNDLE_MALFORMED = "bundle-malformed"
+    BUNDLE_EMPTY = "bundle-empty"
+    BUNDLE_TOO_LARGE = "bundle-too-large"
+    BUNDLE_HAS_PRIVATE_KEY = "bundle-has-private-key"
+    BUNDLE_HAS_LEAF = "bundle-has-leaf"
+    BUNDLE_EXPIRED = "bundle-expired"
+    ALL_ANCHORS_REVOKED = "all-anchors-revoked"
+    NO_REGISTRY_SERVICE = "no-registry-service"
+    UNLABELLED_STILL_SERVING = "unlabelled-still-serving"
+    WITHDRAWAL_PENDING = "withdrawal-pending"
+    HELD = "held"
+
+    # The node does not allow it.
+    NO_RUNTIME_FOUND = "no-runtime-found"
+    RUNTIME_CONFIG_BROKEN = "runtime-config-broken"
+    CONFIG_PATH_UNSET = "config-path-unset"
+    LEGACY_MIRRORS = "legacy-mirrors"
+    HOST_TAKEN = "host-taken"
+    SHADOWED = "shadowed"
+    SYMLINK_REFUSED = "symlink-refused"
+    UNLINKED = "unlinked"
+    READ_ONLY_FILE_SYSTEM = "read-only-file-system"
+    DISK_FULL = "disk-full"
+    PERMISSION_DENIED = "permission-denied"
+    IO_ERROR = "io-error"
+    ANOTHER_AGENT = "another-agent"
+    LEDGER_UNREADABLE = "ledger-unreadable"
+    CHANGED_BY_OTHERS = "changed-by-others"
+
+    # The registry cannot be reached as the runtime would.
+    CONNECTION_REFUSED = "connection-refused"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    UNKNOWN_AUTHORITY = "unknown-authority"
+    MISSING_IP_SAN = "missing-ip-san"
+    CERTIFICATE_EXPIRED = "certificate-expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
+    TLS_FAILED = "tls-failed"
+    HTTP_ERROR = "http-error"
+    REALM_UNREACHABLE = "realm-unreachable"
+
+    # The runtime was asked, and this is what it showed.
+    RUNTIME_IGNORES_FILES = "runtime-ignores-files"
+    RUNTIME_UNREACHABLE = "runtime-unreachable"
+    PULL_FAILED = "pull-failed"
+    CRI_CLIENT_MISSING = "cri-client-missing"
+
+    # The agent's own endpoint.
+    LISTEN_FAILED = "listen-failed"
+
+    @property
+    def event(self) -> str:
+        """The Kubernetes Event reason: the same words in CamelCase."""
+        return "".join(word.capitalize() for word in self.value.split("-"))
+
+
+REMEDIES: dict[Reason, str] = {
+    Reason.MANIFESTS_UNREADABLE: "check that the directory exists and that the agent may read it",
+    Reason.BAD_MANIFEST: "make the file whole YAML or JSON of Kubernetes objects",
+    Reason.DUPLICATE_OBJECT: "keep the object in one file only",
+    Reason.BAD_NAME: "use names that Kubernetes itself would accept",
+    Reason.TOO_MANY_REGISTRIES: "remove the registry label from Services that are no registries",
+    Reason.EXTERNAL_NAME: "use a Service of type ClusterIP",
+    Reason.HEADLESS: "give the Service a ClusterIP: remove `clusterIP: None`",
+    Reason.NO_CLUSTER_IP: "wait for the API server to assign one, or set spec.clusterIP",
+    Reason.BAD_ADDRESS: "use a ClusterIP outside loopback, link-local and multicast ranges",
+    Reason.NO_PORT: "give the Service one TCP port that speaks HTTPS",
+    Reason.PLAIN_HTTP_PORT: "serve the registry over TLS and name its port `https`",
+    Reason.AMBIGUOUS_PORT: "name the registry's port `https`, or set its `appProtocol: https`",
+    Reason.NO_TRUST_BUNDLE: "publish the CA certificates under the name --trust-bundle gives",
+    Reason.BUNDLE_MALFORMED: "publish whole PEM blocks of type CERTIFICATE",
+    Reason.BUNDLE_EMPTY: "publish at least one CA certificate",
+    Reason.BUNDLE_TOO_LARGE: "publish only the CA certificates that sign for the registry",
+    Reason.BUNDLE_HAS_PRIVATE_KEY: "remove the key, and replace the CA: its key was published",
+    Reason.BUNDLE_HAS_LEAF: "publish the CA that signed the certificate instead of the certificate",
+    Reason.BUNDLE_EXPIRED: "publish a CA certificate that is valid now",
+    Reason.ALL_ANCHORS_REVOKED: "publish a CA certificate that is not revoked",
+    Reason.NO_REGISTRY_SERVICE: (
+        "label the registry's Service registry-node-agent.internal/registry: 'true'"
+    ),
+    Reason.UNLABELLED_STILL_SERVING: (
+        "label the Service again, or set the label to 'false' to withdraw it"
+    ),
+    Reason.WITHDRAWAL_PENDING: "nothing: it is withdrawn when --withdraw-after has passed",
+    Reason.HELD: (
+        "repair the registry or the bundle; to force it, annotate "
+        "registry-node-agent.internal/apply-held or run `sync --apply-held`"
+    ),
+    Reason.NO_RUNTIME_FOUND: "check --host-root and --runtime; containerd is supported",
+    Reason.RUNTIME_CONFIG_BROKEN: "repair the file: the runtime would not start with it",
+    Reason.CONFIG_PATH_UNSET: "make the change shown by `plan` and restart containerd once",
+    Reason.LEGACY_MIRRORS: (
+        "move registry.mirrors and registry.configs to hosts.toml files: containerd refuses them "
+        "together with config_path"
+    ),
+    Reason.HOST_TAKEN: "remove the directory, or leave this registry to its owner",
+    Reason.SHADOWED: "remove the other directory: containerd looks there first",
+    Reason.SYMLINK_REFUSED: "replace the link by a directory: below this base none is followed",
+    Reason.UNLINKED: "restart the agent, so that the directory is mounted anew",
+    Reason.READ_ONLY_FILE_SYSTEM: "mount it writable, or leave this node out of the DaemonSet",
+    Reason.DISK_FULL: "free space or inodes on the node",
+    Reason.PERMISSION_DENIED: "run the agent as root, with the host path mounted writable",
+    Reason.IO_ERROR: "check the node's disk and its kernel log",
+    Reason.ANOTHER_AGENT: "stop the other agent on this node first",
+    Reason.LEDGER_UNREADABLE: "nothing: our own files are recognised by their content",
+    Reason.CHANGED_BY_OTHERS: "remove it by hand if nobody needs it",
+    Reason.CONNECTION_REFUSED: "check that the registry's pods are ready and kube-proxy is running",
+    Reason.TIMEOUT: "check network policies and the path from this node to the ClusterIP",
+    Reason.UNREACHABLE: "check this node's route to the ClusterIP",
+    Reason.UNKNOWN_AUTHORITY: "publish the CA that signed the registry's certificate",
+    Reason.MISSING_IP_SAN: "issue the certificate with that address as an IP SAN",
+    Reason.CERTIFICATE_EXPIRED: "renew the certificate, and check this node's clock",
+    Reason.CERTIFICATE_NOT_YET_VALID: "check the certificate's dates and this node's clock",
+    Reason.TLS_FAILED: "check that the port speaks TLS 1.2 or later",
+    Reason.HTTP_ERROR: "check the registry's own log",
+    Reason.REALM_UNREACHABLE: (
+        "let the registry name a token realm that nodes can resolve and trust, or allow anonymous "
+        "reads"
+    ),
+    Reason.RUNTIME_IGNORES_FILES: "compare the runtime's config_path with the files of `plan`",
+    Reason.RUNTIME_UNREACHABLE: "check that the runtime is running and its socket is mounted",
+    Reason.PULL_FAILED: "read the runtime's own words",
+    Reason.CRI_CLIENT_MISSING: "install the agent with its `cri` extra",
+    Reason.LISTEN_FAILED: "choose another --listen address",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One reason met at one place.
+
+    `where` names the object or path; `detail` is what was found there, one sentence without a
+    closing stop. `registry` is the `namespace/name` it concerns, or empty for the whole node.
+    """
+
+    reason: Reason
+    where: str
+    detail: str
+    registry: str = ""
+
+    def __str__(self) -> str:
+        """One line: reason, place, finding, remedy."""
+        return f"{self.reason}: {self.where}: {self.detail}; {REMEDIES[self.reason]}"
+
+
+class Trouble(Exception):  # noqa: N818 - the domain's word; the subclasses name whose it is
+    """Something outside the agent that it can name, report and try again."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+class BadInput(Trouble):
+    """The cluster or a manifest says something unusable: keep the last good, wait for a change."""
+
+
+class ClusterTrouble(Trouble):
+    """The source of the view cannot be read: nothing is known, so nothing is taken as absent."""
+
+
+class NodeTrouble(Trouble):
+    """The node refuses: its disk, its permissions, its runtime. Tried again at the next pass."""

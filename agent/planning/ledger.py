@@ -1,0 +1,169 @@
+"""The agent's own record of what it wrote: which files, with which content, in which directories.
+
+Ours is what stands in the ledger, or what carries our header and is exactly what we would render
+(a ledger can be lost). An entry is written before the first byte it speaks of, with the hashes of
+the old and the new content, so that after a crash at any moment the file found is one of the two.
+The record also holds since when a hostname is no longer asked for: a restart must not begin the
+wait anew.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from agent.planning.model import (
+    CreateFolder,
+    Folder,
+    HostPath,
+    RemoveFolder,
+    ReplaceFile,
+    Step,
+)
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One file of ours, and the SHA-256 of every content it may have (two while it changes)."""
+
+    folder: Folder
+    name: str
+    hashes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """All of it. `made` are the directories that we created, outermost first."""
+
+    entries: Mapping[HostPath, Entry] = field(default_factory=dict)
+    made: tuple[Folder, ...] = ()
+    unwanted_since: Mapping[HostPath, datetime] = field(default_factory=dict)
+
+    def has(self, folder: Folder, name: str) -> bool:
+        """Whether the file is one that we wrote."""
+        return file_path(folder, name) in self.entries
+
+    def folders(self) -> tuple[Folder, ...]:
+        """Every directory that holds a file of ours, sorted."""
+        return tuple(sorted({entry.folder for entry in self.entries.values()}))
+
+
+def file_path(folder: Folder, name: str) -> HostPath:
+    """The whole path of a file on the node."""
+    return HostPath(f"{folder.path}/{name}")
+
+
+def content_hash(content: bytes) -> str:
+    """SHA-256 of a file's bytes, lower-case hex."""
+    return sha256(content).hexdigest()
+
+
+def intend(ledger: Ledger, *, steps: Iterable[Step], made: Iterable[Folder]) -> Ledger:
+    """The record to make durable before the steps begin: what is there now, and what may be."""
+    entries = dict(ledger.entries)
+    for folder, name, content in _writes(steps):
+        path = file_path(folder, name)
+        before = entries[path].hashes if path in entries else frozenset()
+        entries[path] = Entry(
+            folder=folder, name=name, hashes=before | {content_hash(content)}
+        )
+    return replace(ledger, entries=entries, made=_merged(ledger.made, made))
+
+
+def settle(ledger: Ledger, *, steps: Iterable[Step]) -> Ledger:
+    """The record after the steps are done: only what is there now."""
+    steps = tuple(steps)
+    entries = dict(ledger.entries)
+    for folder, name, content in _writes(steps):
+        entries[file_path(folder, name)] = Entry(
+            folder=folder, name=name, hashes=frozenset({content_hash(content)})
+        )
+    for step in steps:
+        if isinstance(step, RemoveFolder):
+            for name in step.names:
+                entries.pop(file_path(step.folder, name), None)
+    return replace(ledger, entries=entries)
+
+
+def adopt(ledger: Ledger, *, folder: Folder, files: Mapping[str, bytes]) -> Ledger:
+    """The record with files of ours in it that it did not know."""
+    entries = dict(ledger.entries)
+    for name, content in files.items():
+        entries[file_path(folder, name)] = Entry(
+            folder=folder, name=name, hashes=frozenset({content_hash(content)})
+        )
+    return replace(ledger, entries=entries)
+
+
+def encode(ledger: Ledger, *, machine_id: str) -> str:
+    """JSON, sorted, with the schema and the machine it speaks of."""
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "machine-id": machine_id,
+            "entries": [
+                {**_folder_json(entry.folder), "name": entry.name, "sha256": sorted(entry.hashes)}
+                for _, entry in sorted(ledger.entries.items())
+            ],
+            "made": [_folder_json(folder) for folder in ledger.made],
+            "unwanted-since": {
+                path: since.isoformat() for path, since in sorted(ledger.unwanted_since.items())
+            },
+        },
+        indent=1,
+    )
+
+
+def decode(text: str, *, machine_id: str) -> Ledger:
+    """The record back from JSON.
+
+    A record of another machine (an image made of a node, state directory included) or of another
+    schema speaks of nothing here: the empty ledger. Raises ValueError when it is not a ledger.
+    """
+    try:
+        document = json.loads(text)
+        if document["schema"] != SCHEMA or document["machine-id"] != machine_id:
+            return Ledger()
+        entries = [
+            Entry(
+                folder=_folder(item), name=str(item["name"]), hashes=frozenset(item["sha256"])
+            )
+            for item in document["entries"]
+        ]
+        return Ledger(
+            entries={file_path(entry.folder, entry.name): entry for entry in entries},
+            made=tuple(_folder(item) for item in document["made"]),
+            unwanted_since={
+                HostPath(path): datetime.fromisoformat(since)
+                for path, since in document["unwanted-since"].items()
+            },
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        message = f"not a ledger: {error!r}"
+        raise ValueError(message) from error
+
+
+def _writes(steps: Iterable[Step]) -> list[tuple[Folder, str, bytes]]:
+    writes: list[tuple[Folder, str, bytes]] = []
+    for step in steps:
+        if isinstance(step, CreateFolder):
+            writes += [(step.folder, name, content) for name, content in step.files]
+        elif isinstance(step, ReplaceFile):
+            writes.append((step.folder, step.name, step.content))
+    return writes
+
+
+def _merged(known: tuple[Folder, ...], new: Iterable[Folder]) -> tuple[Folder, ...]:
+    return (*known, *(folder for folder in dict.fromkeys(new) if folder not in known))
+
+
+def _folder_json(folder: Folder) -> dict[str, Any]:
+    return {"base": folder.base, "below": list(folder.below)}
+
+
+def _folder(item: Mapping[str, Any]) -> Folder:
+    return Folder(base=HostPath(str(item["base"])), below=tuple(map(str, item["below"])))

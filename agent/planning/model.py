@@ -1,0 +1,315 @@
+"""The nouns: what the cluster asks for, what the node has, and the steps from one to the other.
+
+Frozen values only, so that a plan can be printed, compared and tested without a node. Host paths
+are the node's own (`/etc/containerd/...`), never the agent's view of them: only `agent.node`
+knows where the host's root is mounted, and the type checker keeps the two apart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from ipaddress import IPv4Address, IPv6Address
+from typing import NewType, TypeAlias
+
+from agent.errors import Problem, Reason
+
+IPAddress: TypeAlias = IPv4Address | IPv6Address
+HostPath = NewType("HostPath", str)
+
+HOSTS_FILE = "hosts.toml"
+CA_FILE = "ca.crt"
+OUR_FILES = (HOSTS_FILE, CA_FILE)
+HEADER = (
+    "# Managed by registry-node-agent. Changes here are overwritten; "
+    "remove with: registry-node-agent remove\n"
+)
+"""The first line of every file we write: who wrote it, and how to be rid of it."""
+
+
+# What the cluster asks for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class RegistryName:
+    """A registry is named by its Service: `namespace/name`."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePort:
+    """One entry of `spec.ports`, as the API server has it."""
+
+    number: int
+    name: str = ""
+    protocol: str = "TCP"
+    app_protocol: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceObject:
+    """A Service that carries the registry label, not yet judged. `label` is the label's value."""
+
+    registry: RegistryName
+    label: str
+    type: str
+    cluster_ips: tuple[str, ...]
+    ports: tuple[ServicePort, ...]
+    apply_held: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleObject:
+    """A trust bundle as published, not yet judged. `where` names the object for messages."""
+
+    where: str
+    pem: str
+    revoked: str = ""
+    apply_held: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterView:
+    """What the cluster, or the directory of manifests, asks for at one moment.
+
+    `bundles` is keyed by the reference text of `--trust-bundle`; a reference whose object is
+    known to be absent is not in it. While `complete` is false, an object that is not here is
+    unknown rather than absent, and `problems` say why.
+    """
+
+    services: tuple[ServiceObject, ...]
+    bundles: Mapping[str, BundleObject]
+    complete: bool
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Endpoint:
+    """The address and port a cluster hostname is pulled from."""
+
+    address: IPAddress
+    port: int
+
+    @property
+    def url(self) -> str:
+        """`https://10.96.0.50`, `https://10.96.0.50:5000`, `https://[fd00::1]:5000`."""
+        host = f"[{self.address}]" if self.address.version == 6 else str(self.address)  # noqa: PLR2004
+        return f"https://{host}" if self.port == 443 else f"https://{host}:{self.port}"  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """One CA certificate of a bundle. `sha256` is its fingerprint, lower-case hex."""
+
+    der: bytes = field(repr=False)
+    subject: str
+    not_before: datetime
+    not_after: datetime
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint as `openssl x509 -fingerprint -sha256` computes it, lower-case, no colons."""
+        return sha256(self.der).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustBundle:
+    """An accepted bundle: anchors sorted by DER, none of them revoked."""
+
+    anchors: tuple[Anchor, ...]
+
+    @property
+    def ders(self) -> tuple[bytes, ...]:
+        """The sorted DER set."""
+        return tuple(anchor.der for anchor in self.anchors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How a cluster hostname is pulled: from which endpoint, trusting which CAs (sorted DER)."""
+
+    endpoint: Endpoint
+    ders: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def trust_sha256(self) -> str:
+        """SHA-256 over the sorted DER set, lower-case hex: the bundle's public name."""
+        return sha256(b"".join(self.ders)).hexdigest()
+
+
+# What the node has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Folder:
+    """A directory on the node in which we may write.
+
+    `base` is resolved as the node would resolve it, links included; the names in `below` are
+    made by us where they are missing, and none of them may be a link.
+    """
+
+    base: HostPath
+    below: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> HostPath:
+        """The whole path on the node."""
+        return HostPath("/".join((self.base.rstrip("/"), *self.below)))
+
+    @property
+    def name(self) -> str:
+        """The last component."""
+        return self.below[-1]
+
+    @property
+    def parent(self) -> "Folder":
+        """The folder that holds this one; its base has none."""
+        return Folder(base=self.base, below=self.below[:-1])
+
+    def child(self, name: str) -> "Folder":
+        """A folder in this one."""
+        return Folder(base=self.base, below=(*self.below, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Nothing stands at the folder's place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """Something stands at the folder's place that is not a directory of its own."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFolder:
+    """A directory, with the bytes of `OUR_FILES` as far as they are there as plain files.
+
+    `others` are the names of everything else in it.
+    """
+
+    files: Mapping[str, bytes]
+    others: tuple[str, ...] = ()
+
+
+Found: TypeAlias = Missing | Blocked | FoundFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeView:
+    """The container runtime, and where it looks for per-registry configuration.
+
+    `roots` are the folders that get a directory per hostname. `version` is empty while unknown.
+    `identity` changes whenever the process, its version or its configuration files change.
+    `change_needed` is a unified diff of the runtime's own configuration, for a person to make.
+    """
+
+    kind: str
+    version: str
+    pid: int | None
+    socket: HostPath
+    config_file: HostPath
+    roots: tuple[Folder, ...]
+    identity: str
+    problems: tuple[Problem, ...] = ()
+    change_needed: str = ""
+
+
+# What was seen when it was tried
+
+
+class ProbeStep(StrEnum):
+    """The steps from the node to a pull, in order; each needs the one before."""
+
+    TCP = "tcp"
+    TLS = "tls"
+    API = "api"
+    EFFECTIVE = "effective"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """What a pull along a route would meet, as the runtime would judge it.
+
+    `reached` holds the steps that succeeded. `reason` is None when all of them did; `detail` is
+    in the words of what failed. `strict_reason` is the verdict of the bundle alone, without the
+    node's own roots: reported, never used to decide.
+    """
+
+    reached: frozenset[ProbeStep]
+    reason: Reason | None = None
+    detail: str = ""
+    strict_reason: Reason | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether a pull along the route would get to the registry's API."""
+        return self.reason is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What the runtime answered to the pull of a tag that cannot exist.
+
+    `reason` is None when the answer came from the registry ("not found"): the route is effective.
+    """
+
+    reason: Reason | None
+    detail: str
+
+    @property
+    def effective(self) -> bool:
+        """Whether the runtime itself was seen to reach a registry under the name."""
+        return self.reason is None
+
+
+# The steps: a closed union, dispatched by `match`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateFolder:
+    """Build a host's directory beside its place and rename it in, whole."""
+
+    folder: Folder
+    files: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceFile:
+    """Replace, or add, one file in a directory of ours, durably, in one rename."""
+
+    folder: Folder
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitReaders:
+    """Wait a moment: who has read the old hosts.toml may not yet have read the CA it names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveFolder:
+    """Rename a host's directory out and delete these files of ours, and it when then empty."""
+
+    folder: Folder
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveEmptyFolder:
+    """Delete a directory that we made, if nobody put anything into it."""
+
+    folder: Folder
+
+
+Step: TypeAlias = CreateFolder | ReplaceFile | AwaitReaders | RemoveFolder | RemoveEmptyFolder

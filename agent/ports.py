@@ -1,0 +1,130 @@
+"""What the loop needs from the world. Adapters fit by shape and never import this."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from agent.planning.known_good import KnownGood
+from agent.planning.ledger import Ledger
+from agent.planning.model import (
+    ClusterView,
+    CreateFolder,
+    Folder,
+    Found,
+    HostPath,
+    ProbeResult,
+    Proof,
+    RemoveEmptyFolder,
+    RemoveFolder,
+    ReplaceFile,
+    Route,
+    RuntimeView,
+)
+
+
+class Source(Protocol):
+    """Where the registry Services and trust bundles come from."""
+
+    def view(self) -> ClusterView:
+        """What is asked for now. Raises ClusterTrouble when nothing at all can be known."""
+        ...
+
+
+class HostFiles(Protocol):
+    """The node's files, through directory descriptors that follow no link below a base.
+
+    Every method raises NodeTrouble when the node refuses.
+    """
+
+    def names(self, folder: Folder) -> tuple[str, ...]:
+        """Sorted names in a folder, without our own half-made ones; empty when it is missing."""
+        ...
+
+    def read(self, folder: Folder) -> Found:
+        """What stands at a folder's place."""
+        ...
+
+    def missing(self, folder: Folder) -> tuple[Folder, ...]:
+        """The folders that would have to be made for this one to exist, outermost first."""
+        ...
+
+    def check_linked(self, folder: Folder) -> None:
+        """Raise NodeTrouble (unlinked) when the folder we see is not the node's any more."""
+        ...
+
+    def sweep(self, folder: Folder) -> None:
+        """Delete what an interrupted step of ours left half-made in a root."""
+        ...
+
+    def create_folder(self, step: CreateFolder) -> None:
+        """Build beside, rename in, durably. Raises NodeTrouble (host-taken) if one is there."""
+        ...
+
+    def replace_file(self, step: ReplaceFile) -> None:
+        """Write beside, fsync, rename over, fsync the directory."""
+        ...
+
+    def remove_folder(self, step: RemoveFolder) -> None:
+        """Rename out, then delete; in place, hosts.toml first, when others have files in it."""
+        ...
+
+    def remove_empty_folder(self, step: RemoveEmptyFolder) -> None:
+        """Delete it if it is empty; leave it without a word if it is not."""
+        ...
+
+
+class State(Protocol):
+    """The agent's own directory on the node: ledger, last good view, lock."""
+
+    def load_ledger(self) -> Ledger:
+        """The record of what we wrote; an empty one when there is none for this machine."""
+        ...
+
+    def save_ledger(self, ledger: Ledger) -> None:
+        """Durably. Raises NodeTrouble."""
+        ...
+
+    def load_known_good(self) -> KnownGood:
+        """The last view that could be used; an empty one when there is none."""
+        ...
+
+    def save_known_good(self, known_good: KnownGood) -> None:
+        """Durably. Raises NodeTrouble."""
+        ...
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Hold the node's lock for one pass. Raises NodeTrouble (another-agent) after a wait."""
+        ...
+
+
+class Runtime(Protocol):
+    """The container runtime on this node."""
+
+    def observe(self) -> RuntimeView:
+        """Which one, and where it reads per-registry files. Raises NodeTrouble."""
+        ...
+
+    def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
+        """Let the runtime pull a tag that cannot exist from each host, and say what it met."""
+        ...
+
+
+class Probe(Protocol):
+    """The way from this node to a registry, tried as the runtime would go it."""
+
+    def probe(self, route: Route) -> ProbeResult:
+        """TCP, TLS, `GET /v2/`. Never raises for what it meets on the way."""
+        ...
+
+
+class Clock(Protocol):
+    """Time is an argument."""
+
+    def now(self) -> datetime:
+        """Wall clock, UTC, aware."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
