@@ -1,0 +1,41 @@
+"""What a pass found and did: the one value that metrics, logs, health and commands speak from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.errors import Problem
+from agent.planning.model import Endpoint, ProbeStep, RegistryName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryStatus:
+    """One registry as this node has it after the pass.
+
+    `reached` holds the probe's steps that succeeded, EFFECTIVE only when the runtime itself was
+    seen to reach the registry under every cluster hostname. `trust_expiry` is the moment from
+    which no anchor on the node is valid any more; None while there is none.
+    """
+
+    registry: RegistryName
+    hosts: tuple[str, ...]
+    endpoint: Endpoint | None
+    trust_sha256: str
+    reached: frozenset[ProbeStep]
+    trust_expiry: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A pass, ended. `seconds` is its duration, `finished` its end by the wall clock, UTC."""
+
+    problems: tuple[Problem, ...]
+    registries: tuple[RegistryStatus, ...]
+    files_written: int
+    changed: tuple[str, ...]
+    seconds: float
+    finished: datetime
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether this node is as asked and the runtime was seen to use it (DESIGN, in sync)."""
+        return not self.problems
