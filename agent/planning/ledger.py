@@ -18,6 +18,7 @@ from agent.planning.model import (
     CreateFolder,
     Folder,
     HostPath,
+    RemoveEmptyFolder,
     RemoveFolder,
     ReplaceFile,
     Step,
@@ -82,11 +83,15 @@ def settle(ledger: Ledger, *, steps: Iterable[Step]) -> Ledger:
         entries[file_path(folder, name)] = Entry(
             folder=folder, name=name, hashes=frozenset({content_hash(content)})
         )
+    gone: set[Folder] = set()
     for step in steps:
         if isinstance(step, RemoveFolder):
             for name in step.names:
                 entries.pop(file_path(step.folder, name), None)
-    return replace(ledger, entries=entries)
+        elif isinstance(step, RemoveEmptyFolder):
+            gone.add(step.folder)
+    made = tuple(folder for folder in ledger.made if folder not in gone)
+    return replace(ledger, entries=entries, made=made)
 
 
 def adopt(ledger: Ledger, *, folder: Folder, files: Mapping[str, bytes]) -> Ledger:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.errors import Problem
+from agent.errors import Problem, Reason
 from agent.planning.model import Endpoint, ProbeStep, RegistryName
 
 
@@ -13,7 +13,8 @@ class RegistryStatus:
 
     `reached` holds the probe's steps that succeeded, EFFECTIVE only when the runtime itself was
     seen to reach the registry under every cluster hostname. `trust_expiry` is the moment from
-    which no anchor on the node is valid any more; None while there is none.
+    which no anchor on the node is valid any more; None while there is none. `strict_reason` is
+    why the bundle alone, without the node's own roots, would not do; None when it does.
     """
 
     registry: RegistryName
@@ -22,6 +23,7 @@ class RegistryStatus:
     trust_sha256: str
     reached: frozenset[ProbeStep]
     trust_expiry: datetime | None
+    strict_reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

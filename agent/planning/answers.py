@@ -1,0 +1,43 @@
+"""What planning must know of the world beyond what stands on disk, and how it asks for it.
+
+Whether a change may be written can depend on whether a route works, and only a probe can tell.
+Planning stays pure: it looks into `Answers`, raises `Unanswered` with all that it misses, and is
+called again with more. The loop ends because every question is asked once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent.planning.model import ProbeResult, Proof, Route
+
+
+class Unanswered(Exception):  # noqa: N818 - not an error: a question
+    """What must be tried before the plan can be made."""
+
+    def __init__(self, *, routes: frozenset[Route], hosts: frozenset[str]) -> None:
+        super().__init__(f"{len(routes)} routes and {len(hosts)} hosts are to be tried")
+        self.routes = routes
+        self.hosts = hosts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What was tried so far in this pass."""
+
+    probes: Mapping[Route, ProbeResult] = field(default_factory=dict)
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+
+    def probe(self, route: Route) -> ProbeResult:
+        """How a pull along the route would fare. Raises Unanswered while it was not tried."""
+        if route not in self.probes:
+            raise Unanswered(routes=frozenset({route}), hosts=frozenset())
+        return self.probes[route]
+
+    def pull_works(self, host: str) -> bool:
+        """Whether the runtime reaches a registry under the name now, by whatever configuration.
+
+        Raises Unanswered while it was not tried.
+        """
+        if host not in self.proofs:
+            raise Unanswered(routes=frozenset(), hosts=frozenset({host}))
+        return self.proofs[host].effective

@@ -1,0 +1,136 @@
+"""One directory's change from the route it has to the route it should have, or why it is held.
+
+A pull that works before a pass works during it and after it. So a change is written if it only
+adds anchors, if the new route passes the probe, or if the present one does not work anyway. Else
+it is held for as long as the present route works. A revoked anchor leaves at once, whatever else
+is held.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from agent.errors import Problem, Reason
+from agent.planning.answers import Answers
+from agent.planning.desires import Desire
+from agent.planning.model import Endpoint, ProbeResult, Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The route a directory shall have now; None removes it. `problem` says what was held."""
+
+    route: Route | None
+    problem: Problem | None = None
+
+
+def decide_change(
+    *,
+    desire: Desire,
+    present: Route | None,
+    wanted: Endpoint,
+    apply_held: bool,
+    answers: Answers,
+) -> Decision:
+    """What a directory of ours shall route to. Raises Unanswered while a probe must tell."""
+    if not desire.ders:
+        return _only_revoke(desire, present)
+    proposed = Route(endpoint=wanted, ders=desire.ders)
+    if present is None or _adds_only(present, proposed):
+        return Decision(route=proposed)
+    if apply_held or _released(desire, present, proposed):
+        return Decision(route=proposed)
+    verdict = answers.probe(proposed)
+    if verdict.works or not answers.probe(present).works:
+        return Decision(route=proposed)
+    return Decision(
+        route=_meanwhile(desire, present, proposed),
+        problem=held(desire=desire, proposed=proposed, verdict=verdict),
+    )
+
+
+def decide_creation(
+    *, desire: Desire, host: str, wanted: Endpoint, apply_held: bool, answers: Answers
+) -> Decision:
+    """Whether a hostname gets a directory now.
+
+    Where nothing worked before it is written, even if the registry cannot be reached yet. But the
+    name may be pulled through somebody's `_default`, or by DNS: then ours must work first.
+    Raises Unanswered while a probe must tell.
+    """
+    if not desire.ders:
+        return Decision(route=None)
+    proposed = Route(endpoint=wanted, ders=desire.ders)
+    names = {proposed.trust_sha256, str(proposed.endpoint.address)}
+    if apply_held or names <= desire.released:
+        return Decision(route=proposed)
+    verdict = answers.probe(proposed)
+    if verdict.works or not answers.pull_works(host):
+        return Decision(route=proposed)
+    return Decision(route=None, problem=held(desire=desire, proposed=proposed, verdict=verdict))
+
+
+def held(*, desire: Desire, proposed: Route, verdict: ProbeResult) -> Problem:
+    """The problem that says what is held back, why, and under which name it can be released."""
+    return Problem(
+        reason=Reason.HELD,
+        where=f"Service {desire.registry}",
+        detail=(
+            f"the change to {proposed.endpoint.url} with trust {proposed.trust_sha256} is held, "
+            f"since it fails ({verdict.reason}: {verdict.detail}) and the present one works"
+        ),
+        registry=str(desire.registry),
+    )
+
+
+def _adds_only(present: Route, proposed: Route) -> bool:
+    return present.endpoint == proposed.endpoint and set(present.ders) <= set(proposed.ders)
+
+
+def _released(desire: Desire, present: Route, proposed: Route) -> bool:
+    """Whether a person has named each part of the change in an apply-held annotation."""
+    needed = set[str]()
+    if present.ders != proposed.ders:
+        needed.add(proposed.trust_sha256)
+    if present.endpoint != proposed.endpoint:
+        needed.add(str(proposed.endpoint.address))
+    return needed <= desire.released
+
+
+def _only_revoke(desire: Desire, present: Route | None) -> Decision:
+    """No bundle may be used, but some anchors must go; a route without any is no route."""
+    if present is None:
+        return Decision(route=None)
+    left = _without(present.ders, desire.revoked)
+    if left:
+        return Decision(route=Route(endpoint=present.endpoint, ders=left))
+    return Decision(
+        route=None,
+        problem=Problem(
+            reason=Reason.ALL_ANCHORS_REVOKED,
+            where=f"Service {desire.registry}",
+            detail="every CA that this node trusted for it is revoked, so it is no longer pulled",
+            registry=str(desire.registry),
+        ),
+    )
+
+
+def _meanwhile(desire: Desire, present: Route, proposed: Route) -> Route:
+    """The route while a change is held: the present one, less what is revoked.
+
+    Anchors that would be added are added when nothing else of the trust is in question, so that
+    a held endpoint does not stop a rotation; or when the revoked ones leave a gap to fill.
+    """
+    left = _without(present.ders, desire.revoked)
+    if left != present.ders or set(present.ders) <= set(proposed.ders):
+        left = union(left, proposed.ders)
+    return Route(endpoint=present.endpoint, ders=left)
+
+
+def union(*sets: Iterable[bytes]) -> tuple[bytes, ...]:
+    """One sorted DER set of several."""
+    return tuple(sorted({der for ders in sets for der in ders}))
+
+
+def _without(ders: tuple[bytes, ...], revoked: frozenset[str]) -> tuple[bytes, ...]:
+    return tuple(der for der in ders if sha256(der).hexdigest() not in revoked)

@@ -1,0 +1,121 @@
+"""A plan in words: one line a step, and a unified diff of every file it would change.
+
+Secrets do not leak: a person may have put one into a file of ours (`[header]`, credentials), and
+the diff shows what is replaced. Values whose key, or whose table, speaks of authentication are
+redacted.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import unified_diff
+from typing import assert_never
+
+from agent.planning.ledger import file_path
+from agent.planning.model import (
+    AwaitReaders,
+    CreateFolder,
+    Folder,
+    Found,
+    FoundFolder,
+    HostPath,
+    RemoveEmptyFolder,
+    RemoveFolder,
+    ReplaceFile,
+    Step,
+)
+
+REDACTED = '"[redacted]"'
+_SECRET = re.compile(r"auth|password|token|header", re.IGNORECASE)
+_TABLE = re.compile(r"\s*\[+(?P<name>[^\]]*)\]+\s*(#.*)?")
+_KEY_VALUE = re.compile(r"(?P<key>\s*[^=#\s][^=]*?\s*=\s*)(?P<value>.+)")
+
+
+def describe_step(step: Step) -> str:
+    """One line: what is done, and where."""
+    match step:
+        case CreateFolder(folder=folder):
+            return f"create {folder.path}"
+        case ReplaceFile(folder=folder, name=name):
+            return f"replace {file_path(folder, name)}"
+        case AwaitReaders():
+            return "wait for pulls that read the old files"
+        case RemoveFolder(folder=folder):
+            return f"remove {folder.path}"
+        case RemoveEmptyFolder(folder=folder):
+            return f"remove {folder.path} if it is empty"
+        case _:
+            assert_never(step)
+
+
+def files_written(steps: Iterable[Step]) -> int:
+    """How many files the steps write."""
+    counts = {CreateFolder: lambda step: len(step.files), ReplaceFile: lambda _: 1}
+    return sum(counts[type(step)](step) for step in steps if type(step) in counts)
+
+
+def diff_of(steps: Iterable[Step], *, found: Mapping[Folder, Found]) -> str:
+    """A unified diff from what is on the node to what will be after the steps."""
+    steps = tuple(steps)
+    before: dict[HostPath, bytes] = {}
+    after: dict[HostPath, bytes | None] = {}
+    for folder, name, content in _final_contents(steps, found):
+        path = file_path(folder, name)
+        old = _content(found, folder, name)
+        if old is not None:
+            before[path] = old
+        after[path] = content
+    return "".join(_file_diff(path, before.get(path), after[path]) for path in after)
+
+
+def redact(text: str) -> str:
+    """The text of a TOML file with every value that may be a secret replaced."""
+    lines: list[str] = []
+    table = ""
+    for line in text.splitlines(keepends=True):
+        header = _TABLE.fullmatch(line)
+        if header:
+            table = header["name"]
+        lines.append(_redact_line(line, table))
+    return "".join(lines)
+
+
+def _redact_line(line: str, table: str) -> str:
+    match = _KEY_VALUE.match(line)
+    if match is None or not (_SECRET.search(match["key"]) or _SECRET.search(table)):
+        return line
+    return f"{match['key']}{REDACTED}\n"
+
+
+def _final_contents(
+    steps: Iterable[Step], found: Mapping[Folder, Found]
+) -> Iterator[tuple[Folder, str, bytes | None]]:
+    for step in steps:
+        if isinstance(step, CreateFolder):
+            for name, content in step.files:
+                yield step.folder, name, content
+        elif isinstance(step, ReplaceFile):
+            yield step.folder, step.name, step.content
+        elif isinstance(step, RemoveFolder):
+            for name in step.names:
+                if _content(found, step.folder, name) is not None:
+                    yield step.folder, name, None
+
+
+def _content(found: Mapping[Folder, Found], folder: Folder, name: str) -> bytes | None:
+    there = found.get(folder)
+    return there.files.get(name) if isinstance(there, FoundFolder) else None
+
+
+def _file_diff(path: HostPath, before: bytes | None, after: bytes | None) -> str:
+    lines = unified_diff(
+        _lines(before),
+        _lines(after),
+        fromfile=f"a{path}" if before is not None else "/dev/null",
+        tofile=f"b{path}" if after is not None else "/dev/null",
+    )
+    return "".join(lines)
+
+
+def _lines(content: bytes | None) -> list[str]:
+    text = (content or b"").decode(errors="replace")
+    return redact(text).splitlines(keepends=True)

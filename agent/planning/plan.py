@@ -1,0 +1,214 @@
+"""The plan of a pass: ordered steps from what is there to what is wanted, and what is in the way.
+
+Every decision is made directory by directory, because a crash can leave two of them in different
+states; a plan made from any such state ends at the same place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from agent.errors import Problem, Reason
+from agent.planning.answers import Answers, Unanswered
+from agent.planning.change import Decision, decide_change, decide_creation
+from agent.planning.desires import Desire, Desires
+from agent.planning.endpoint_choice import choose_endpoint
+from agent.planning.folder_steps import Draft
+from agent.planning.hostnames import registry_of, shadow_of
+from agent.planning.ledger import Ledger, adopt
+from agent.planning.model import Endpoint, Folder, RegistryName, Route, Step
+from agent.planning.node_view import NodeView
+from agent.planning.ownership import Foreign, Nobodys, Ours
+from agent.planning.withdrawal import judge_withdrawal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """The pass's circumstances. `failures` counts failed probes in a row, by registry."""
+
+    now: datetime
+    withdraw_after: timedelta
+    apply_held: bool = False
+    failures: Mapping[RegistryName, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Steps in order, what to report, the ledger to begin from, and the routes that will stand.
+
+    `hosts` are the names of each registry that will have a directory of ours.
+    """
+
+    steps: tuple[Step, ...]
+    problems: tuple[Problem, ...]
+    ledger: Ledger
+    routes: Mapping[RegistryName, Route]
+    hosts: Mapping[RegistryName, tuple[str, ...]]
+
+
+def make_plan(*, desires: Desires, node: NodeView, occasion: Occasion, answers: Answers) -> Plan:
+    """The plan. Raises Unanswered with all that must be tried before it can be made."""
+    sheet = _Sheet(node=node, occasion=occasion, answers=answers, ledger=node.ledger)
+    routes: set[Route] = set()
+    hosts: set[str] = set()
+    for desire in desires.wanted:
+        try:
+            sheet.place(desire)
+        except Unanswered as question:
+            routes |= question.routes
+            hosts |= question.hosts
+    try:
+        sheet.review_unwanted(desires)
+    except Unanswered as question:
+        routes |= question.routes
+    if routes or hosts:
+        raise Unanswered(routes=frozenset(routes), hosts=frozenset(hosts))
+    return sheet.plan(desires)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sheet:
+    """Where the single decisions of one plan are written down."""
+
+    node: NodeView
+    occasion: Occasion
+    answers: Answers
+    ledger: Ledger
+    draft: Draft = field(default_factory=Draft)
+    problems: list[Problem] = field(default_factory=list)
+    routes: dict[RegistryName, Route] = field(default_factory=dict)
+    hosts: dict[RegistryName, list[str]] = field(default_factory=dict)
+
+    def place(self, desire: Desire) -> None:
+        """One registry, in every root, under every name."""
+        owners = {
+            folder: self.node.owner(folder)
+            for root in self.node.roots
+            for folder in map(root.child, desire.hosts)
+        }
+        routes = [
+            owner.route for owner in owners.values() if isinstance(owner, Ours) and owner.route
+        ]
+        wanted = choose_endpoint(
+            desire=desire,
+            present=[route.endpoint for route in routes],
+            failures=self.occasion.failures.get(desire.registry, 0),
+            answers=self.answers,
+        )
+        for folder, owner in owners.items():
+            self._report_shadow(desire, folder)
+            match owner:
+                case Foreign(problem=problem):
+                    self._report(replace(problem, registry=str(desire.registry)))
+                case Nobodys():
+                    self._create(desire, folder, wanted)
+                case Ours():
+                    self._change(desire, folder, owner, wanted)
+
+    def _create(self, desire: Desire, folder: Folder, wanted: Endpoint) -> None:
+        decision = decide_creation(
+            desire=desire,
+            host=folder.name,
+            wanted=wanted,
+            apply_held=self.occasion.apply_held,
+            answers=self.answers,
+        )
+        if decision.route is not None:
+            self.draft.create(folder=folder, route=decision.route)
+        self._note(desire.registry, folder, decision)
+
+    def _change(self, desire: Desire, folder: Folder, ours: Ours, wanted: Endpoint) -> None:
+        self._adopt(folder, ours)
+        decision = decide_change(
+            desire=desire,
+            present=ours.route,
+            wanted=wanted,
+            apply_held=self.occasion.apply_held,
+            answers=self.answers,
+        )
+        if decision.route is None:
+            self.draft.remove(folder)
+        else:
+            ders = ours.route.ders if ours.route else ()
+            revoked = [der for der in ders if sha256(der).hexdigest() in desire.revoked]
+            self.draft.change(folder=folder, ours=ours, route=decision.route, revoked=revoked)
+        self._note(desire.registry, folder, decision)
+
+    def _note(self, registry: RegistryName, folder: Folder, decision: Decision) -> None:
+        if decision.problem is not None:
+            self._report(decision.problem)
+        if decision.route is not None:
+            self._will_stand(registry, folder, decision.route)
+
+    def _will_stand(self, registry: RegistryName, folder: Folder, route: Route) -> None:
+        self.routes.setdefault(registry, route)
+        hosts = self.hosts.setdefault(registry, [])
+        if folder.name not in hosts:
+            hosts.append(folder.name)
+
+    def review_unwanted(self, desires: Desires) -> None:
+        """Directories of ours in the present roots whose name nobody asks for."""
+        wanted = {host for desire in desires.wanted for host in desire.hosts}
+        since = {}
+        for folder in self.node.host_folders():
+            owner = self.node.owner(folder)
+            if folder.name in wanted or not isinstance(owner, Ours):
+                continue
+            self._adopt(folder, owner)
+            verdict = judge_withdrawal(
+                folder=folder,
+                ours=owner,
+                desires=desires,
+                ledger=self.node.ledger,
+                now=self.occasion.now,
+                withdraw_after=self.occasion.withdraw_after,
+                answers=self.answers,
+            )
+            if verdict.problem is not None:
+                self._report(verdict.problem)
+            if verdict.unwanted_since is not None:
+                since[folder.path] = verdict.unwanted_since
+            if verdict.remove:
+                self.draft.remove(folder)
+            elif owner.route is not None:
+                self._watch_on(desires, folder, owner.route)
+        self.ledger = replace(self.ledger, unwanted_since=since)
+
+    def _watch_on(self, desires: Desires, folder: Folder, route: Route) -> None:
+        """Go on probing what is kept although its Service, or its bundle, is unknown now."""
+        registry = registry_of(folder.name)
+        if registry is not None and (registry in desires.kept or not desires.certain):
+            self._will_stand(registry, folder, route)
+
+    def _adopt(self, folder: Folder, ours: Ours) -> None:
+        if not ours.in_ledger:
+            self.ledger = adopt(self.ledger, folder=folder, files=ours.files)
+
+    def _report_shadow(self, desire: Desire, folder: Folder) -> None:
+        shadow = shadow_of(folder.name)
+        if shadow in self.node.names.get(folder.parent, ()):
+            self._report(
+                Problem(
+                    reason=Reason.SHADOWED,
+                    where=f"{folder.parent.path}/{shadow}",
+                    detail=f"it is preferred to our directory {folder.name}",
+                    registry=str(desire.registry),
+                )
+            )
+
+    def _report(self, problem: Problem) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def plan(self, desires: Desires) -> Plan:
+        """What it all comes to."""
+        if self.draft.leaves_nothing(self.ledger):
+            self.draft.remove_made(self.ledger.made)
+        return Plan(
+            steps=self.draft.steps(),
+            problems=(*desires.problems, *self.problems),
+            ledger=self.ledger,
+            routes=self.routes,
+            hosts={registry: tuple(hosts) for registry, hosts in self.hosts.items()},
+        )

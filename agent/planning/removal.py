@@ -1,0 +1,55 @@
+"""Putting the node back: the steps that undo all that is still ours, from the ledger alone.
+
+What another tool has changed since is left where it is, and said.
+"""
+
+from dataclasses import dataclass
+
+from agent.errors import Problem, Reason
+from agent.planning.folder_steps import Draft
+from agent.planning.ledger import Ledger, adopt
+from agent.planning.model import Folder, FoundFolder, RemoveFolder, Step
+from agent.planning.node_view import NodeView
+from agent.planning.ownership import Ours, is_as_written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """The steps, and what stays behind with the reason."""
+
+    steps: tuple[Step, ...]
+    left: tuple[Problem, ...]
+    ledger: Ledger
+
+
+def plan_removal(node: NodeView) -> Removal:
+    """What puts the node back. Folders of lost ledgers are recognised by their content."""
+    ledger = node.ledger
+    for folder in node.host_folders():
+        owner = node.owner(folder)
+        if isinstance(owner, Ours) and not owner.in_ledger:
+            ledger = adopt(ledger, folder=folder, files=owner.files)
+    removals: list[Step] = []
+    left: list[Problem] = []
+    for folder in ledger.folders():
+        found = node.found.get(folder)
+        if not isinstance(found, FoundFolder):
+            continue
+        ours = tuple(
+            name
+            for name, content in found.files.items()
+            if is_as_written(folder=folder, name=name, content=content, ledger=ledger)
+        )
+        left += [_left(folder, name) for name in found.files if name not in ours]
+        removals.append(RemoveFolder(folder=folder, names=ours))
+    draft = Draft(removals=removals)
+    draft.remove_made(ledger.made)
+    return Removal(steps=draft.steps(), left=tuple(left), ledger=ledger)
+
+
+def _left(folder: Folder, name: str) -> Problem:
+    return Problem(
+        reason=Reason.CHANGED_BY_OTHERS,
+        where=f"{folder.path}/{name}",
+        detail="it is not as we wrote it, and is left where it is",
+    )

@@ -1,0 +1,69 @@
+"""When the directory of a hostname that nobody asks for any more may go.
+
+A label lost by accident must not break pulls: the directory stays until `--withdraw-after` has
+passed, and beyond that for as long as its endpoint still serves. Only the label's value "false"
+withdraws at once. The wait is counted from the ledger, so that a restart does not begin it anew.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agent.errors import Problem, Reason
+from agent.planning.answers import Answers
+from agent.planning.desires import Desires
+from agent.planning.hostnames import registry_of
+from agent.planning.ledger import Ledger
+from agent.planning.model import Folder, ProbeStep
+from agent.planning.ownership import Ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """Whether the directory goes now; if not, since when it is unwanted, and what to report."""
+
+    remove: bool
+    unwanted_since: datetime | None = None
+    problem: Problem | None = None
+
+
+STAYS = Withdrawal(remove=False)
+
+
+def judge_withdrawal(
+    *,
+    folder: Folder,
+    ours: Ours,
+    desires: Desires,
+    ledger: Ledger,
+    now: datetime,
+    withdraw_after: timedelta,
+    answers: Answers,
+) -> Withdrawal:
+    """What becomes of a directory of ours whose name is not wanted.
+
+    Raises Unanswered while it depends on whether its endpoint still serves.
+    """
+    registry = registry_of(folder.name)
+    if registry in desires.withdrawn:
+        return Withdrawal(remove=True)
+    since = ledger.unwanted_since.get(folder.path)
+    if registry is None or registry in desires.kept or not desires.certain:
+        return Withdrawal(remove=False, unwanted_since=since)
+    since = min(since or now, now)
+    if now - since < withdraw_after:
+        problem = Problem(
+            reason=Reason.WITHDRAWAL_PENDING,
+            where=f"Service {registry}",
+            detail=f"{folder.name} is not asked for since {since:%Y-%m-%d %H:%M:%S} UTC",
+            registry=str(registry),
+        )
+        return Withdrawal(remove=False, unwanted_since=since, problem=problem)
+    if ours.route is not None and ProbeStep.TLS in answers.probe(ours.route).reached:
+        problem = Problem(
+            reason=Reason.UNLABELLED_STILL_SERVING,
+            where=f"Service {registry}",
+            detail=f"nothing asks for {folder.name}, yet {ours.route.endpoint.url} still serves it",
+            registry=str(registry),
+        )
+        return Withdrawal(remove=False, unwanted_since=since, problem=problem)
+    return Withdrawal(remove=True)

@@ -1,0 +1,252 @@
+"""One pass - observe, plan, apply, verify - and the loop that repeats it. The only writer.
+
+Level-triggered: a pass reads everything anew, so that it does not matter which event woke it or
+how many were missed. Whatever the world refuses becomes a problem in the outcome and is tried
+again; an exception that is not Trouble is a bug and ends the process.
+"""
+
+import random
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import assert_never
+
+from agent.errors import ClusterTrouble, NodeTrouble, Problem
+from agent.planning.answers import Answers, Unanswered
+from agent.planning.desires import Desires, Rules, desires_of
+from agent.planning.ledger import Ledger, intend, settle
+from agent.planning.model import (
+    AwaitReaders,
+    ClusterView,
+    CreateFolder,
+    Folder,
+    RemoveEmptyFolder,
+    RemoveFolder,
+    ReplaceFile,
+    RuntimeView,
+    Step,
+)
+from agent.planning.node_view import NodeView, folders_to_read
+from agent.planning.describe import describe_step, files_written
+from agent.planning.outcome import Outcome, RegistryStatus
+from agent.planning.plan import Occasion, Plan, make_plan
+from agent.planning.removal import Removal, plan_removal
+from agent.ports import Clock, HostFiles, Probe, Runtime, Source, State
+from agent.verifier import Verifier
+
+READERS_SECONDS = 0.2
+"""How long one who has read the old hosts.toml gets to read the CA file that it names."""
+RETRY_SECONDS = 15.0
+JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What was observed and what is to be done about it; nothing was changed for it."""
+
+    runtime: RuntimeView
+    desires: Desires
+    node: NodeView
+    plan: Plan
+    answers: Answers
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All that stands in the way before anything is tried."""
+        return (*self.runtime.problems, *self.plan.problems)
+
+
+@dataclass(slots=True, kw_only=True)
+class Reconciler:
+    """Brings the node to what is asked for, one pass at a time."""
+
+    source: Source
+    files: HostFiles
+    state: State
+    runtime: Runtime
+    probe: Probe
+    clock: Clock
+    rules: Rules
+    withdraw_after: timedelta
+    stop: threading.Event
+    verifier: Verifier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.verifier = Verifier(probe=self.probe, runtime=self.runtime, clock=self.clock)
+
+    def examine(self, *, apply_held: bool = False) -> Examination:
+        """Observe and plan; changes nothing. Raises NodeTrouble when the node cannot be read."""
+        runtime = self.runtime.observe()
+        known_good = self.state.load_known_good()
+        desires = desires_of(
+            view=self._view(), known_good=known_good, rules=self.rules, now=self.clock.now()
+        )
+        hosts = [host for desire in desires.wanted for host in desire.hosts]
+        node = self._look(runtime.roots, hosts)
+        occasion = Occasion(
+            now=self.clock.now(),
+            withdraw_after=self.withdraw_after,
+            apply_held=apply_held,
+            failures=self.verifier.failures,
+        )
+        plan, answers = self._plan(desires, node, occasion, runtime)
+        return Examination(
+            runtime=runtime, desires=desires, node=node, plan=plan, answers=answers
+        )
+
+    def run_pass(self, *, apply_held: bool = False) -> Outcome:
+        """Observe, plan, apply, verify, once. What the node refuses is in the outcome."""
+        began = self.clock.monotonic()
+        try:
+            with self.state.exclusive():
+                outcome = self._converge(apply_held=apply_held)
+        except NodeTrouble as trouble:
+            outcome = self._outcome(problems=(trouble.problem,))
+        return replace(outcome, seconds=self.clock.monotonic() - began)
+
+    def loop(
+        self,
+        *,
+        wake: threading.Event,
+        probe_interval_seconds: float,
+        report: Callable[[Outcome], None],
+    ) -> None:
+        """Passes until `stop`: at once when woken, else at the interval, sooner while not in sync.
+
+        Whoever sets `stop` must set `wake` too.
+        """
+        while not self.stop.is_set():
+            wake.clear()
+            outcome = self.run_pass()
+            report(outcome)
+            interval = probe_interval_seconds if outcome.in_sync else RETRY_SECONDS
+            spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret, a herd
+            wake.wait(min(interval, probe_interval_seconds) * spread)
+
+    def remove(self, roots: tuple[Folder, ...]) -> Removal:
+        """Put the node back: undo all that is still ours. Raises NodeTrouble.
+
+        `roots` are searched for files of ours that a lost ledger no longer knows.
+        """
+        with self.state.exclusive():
+            for root in roots:
+                self.files.sweep(root)
+            node = self._look(roots, ())
+            removal = plan_removal(node)
+            self._record(removal.ledger, node.ledger)
+            for step in removal.steps:
+                self._do(step)
+            self._record(settle(removal.ledger, steps=removal.steps), removal.ledger)
+        return removal
+
+    def _converge(self, *, apply_held: bool) -> Outcome:
+        examination = self.examine(apply_held=apply_held)
+        done, refused = self._apply(examination)
+        self.state.save_known_good(examination.desires.known_good)
+        verified = self.verifier.verify(
+            plan=examination.plan,
+            desires=examination.desires,
+            runtime=examination.runtime,
+            answers=examination.answers,
+        )
+        return self._outcome(
+            problems=(*refused, *examination.problems, *verified.problems),
+            registries=verified.registries,
+            done=done,
+        )
+
+    def _view(self) -> ClusterView:
+        try:
+            return self.source.view()
+        except ClusterTrouble as trouble:
+            return ClusterView(services=(), bundles={}, complete=False, problems=(trouble.problem,))
+
+    def _look(self, roots: tuple[Folder, ...], hosts: Iterable[str]) -> NodeView:
+        ledger = self.state.load_ledger()
+        for root in roots:
+            self.files.check_linked(root)
+        names = {root: self.files.names(root) for root in roots}
+        folders = folders_to_read(roots=roots, names=names, hosts=hosts, ledger=ledger)
+        found = {folder: self.files.read(folder) for folder in folders}
+        return NodeView(roots=roots, names=names, found=found, ledger=ledger)
+
+    def _plan(
+        self, desires: Desires, node: NodeView, occasion: Occasion, runtime: RuntimeView
+    ) -> tuple[Plan, Answers]:
+        """Plan, trying what planning asks for until it asks no more."""
+        answers = Answers()
+        while True:
+            try:
+                plan = make_plan(desires=desires, node=node, occasion=occasion, answers=answers)
+            except Unanswered as question:
+                answers = self._answer(answers, question, runtime)
+            else:
+                return plan, answers
+
+    def _answer(self, answers: Answers, question: Unanswered, runtime: RuntimeView) -> Answers:
+        probes = {route: self.probe.probe(route) for route in question.routes}
+        hosts = sorted(question.hosts)
+        proofs = self.runtime.prove(socket=runtime.socket, hosts=hosts) if hosts else {}
+        return Answers(probes={**answers.probes, **probes}, proofs={**answers.proofs, **proofs})
+
+    def _apply(self, examination: Examination) -> tuple[tuple[Step, ...], tuple[Problem, ...]]:
+        """Perform the plan; the steps done, and what the node refused. Intent comes first."""
+        plan, known = examination.plan, examination.node.ledger
+        done: list[Step] = []
+        try:
+            for root in examination.node.roots:
+                self.files.sweep(root)
+            ledger = intend(plan.ledger, steps=plan.steps, made=self._missing(plan.steps))
+            self._record(ledger, known)
+            for step in plan.steps:
+                self._do(step)
+                done.append(step)
+            self._record(settle(ledger, steps=plan.steps), ledger)
+        except NodeTrouble as trouble:
+            return tuple(done), (trouble.problem,)
+        return tuple(done), ()
+
+    def _missing(self, steps: Iterable[Step]) -> list[Folder]:
+        """The folders that the steps will have to make on their way, outermost first."""
+        return [
+            folder
+            for step in steps
+            if isinstance(step, CreateFolder)
+            for folder in self.files.missing(step.folder.parent)
+        ]
+
+    def _record(self, ledger: Ledger, known: Ledger) -> None:
+        if ledger != known:
+            self.state.save_ledger(ledger)
+
+    def _do(self, step: Step) -> None:
+        match step:
+            case CreateFolder():
+                self.files.create_folder(step)
+            case ReplaceFile():
+                self.files.replace_file(step)
+            case RemoveFolder():
+                self.files.remove_folder(step)
+            case RemoveEmptyFolder():
+                self.files.remove_empty_folder(step)
+            case AwaitReaders():
+                self.stop.wait(READERS_SECONDS)
+            case _:
+                assert_never(step)
+
+    def _outcome(
+        self,
+        *,
+        problems: tuple[Problem, ...],
+        registries: tuple[RegistryStatus, ...] = (),
+        done: tuple[Step, ...] = (),
+    ) -> Outcome:
+        return Outcome(
+            problems=tuple(dict.fromkeys(problems)),
+            registries=registries,
+            files_written=files_written(done),
+            changed=tuple(map(describe_step, done)),
+            seconds=0.0,
+            finished=self.clock.now(),
+        )

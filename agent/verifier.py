@@ -1,0 +1,156 @@
+"""In sync means effective: what stands on disk is tried, as the runtime would and by the runtime.
+
+A probe goes the way of a pull from this process; the proof lets the runtime itself pull a tag that
+cannot exist, which stores nothing and tells a runtime that reads our file from one that does not.
+A proof holds until a route, the runtime's identity or a file changes, and for about an hour.
+"""
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agent.errors import Problem, Reason
+from agent.planning.answers import Answers
+from agent.planning.desires import Desires
+from agent.planning.model import ProbeResult, ProbeStep, Proof, RegistryName, Route, RuntimeView
+from agent.planning.outcome import RegistryStatus
+from agent.planning.plan import Plan
+from agent.planning.trust_bundle import trust_expiry
+from agent.ports import Clock, Probe, Runtime
+
+PROOF_SECONDS = 3600.0
+PROOF_JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What was seen of every registry, and what is wrong with it."""
+
+    registries: tuple[RegistryStatus, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A proof, what it was made under, and until when (monotonic seconds) it is believed."""
+
+    proof: Proof
+    route: Route
+    identity: str
+    until: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Verifier:
+    """Tries the routes of a plan. `failures` counts failed probes in a row, by registry."""
+
+    probe: Probe
+    runtime: Runtime
+    clock: Clock
+    failures: dict[RegistryName, int] = field(default_factory=dict)
+    _proofs: dict[str, _Kept] = field(default_factory=dict)
+
+    def verify(
+        self, *, plan: Plan, desires: Desires, runtime: RuntimeView, answers: Answers
+    ) -> Verified:
+        """Probe every route that stands, and have the runtime prove those that work."""
+        probes = {
+            registry: answers.probes.get(route) or self.probe.probe(route)
+            for registry, route in plan.routes.items()
+        }
+        self._count_failures(probes)
+        working = {name for name, result in probes.items() if result.works}
+        self._prove(plan, working, runtime, made_before=bool(plan.steps))
+        problems = [
+            problem
+            for name, result in probes.items()
+            for problem in _failed_probe(name, plan.routes[name], result)
+        ]
+        problems += [
+            problem
+            for name in sorted(working)
+            for host in plan.hosts[name]
+            for problem in self._failed_proof(name, host, runtime)
+        ]
+        names = sorted({desire.registry for desire in desires.wanted} | set(plan.routes))
+        return Verified(
+            registries=tuple(self._status(name, plan, probes.get(name)) for name in names),
+            problems=tuple(problems),
+        )
+
+    def _count_failures(self, probes: Mapping[RegistryName, ProbeResult]) -> None:
+        self.failures = {
+            name: 0 if result.works else self.failures.get(name, 0) + 1
+            for name, result in probes.items()
+        }
+
+    def _prove(
+        self,
+        plan: Plan,
+        working: Iterable[RegistryName],
+        runtime: RuntimeView,
+        *,
+        made_before: bool,
+    ) -> None:
+        """Renew every proof that is due; forget those of hosts that are no longer ours."""
+        routes = {host: plan.routes[name] for name in working for host in plan.hosts[name]}
+        now = self.clock.monotonic()
+        kept = {
+            host: kept
+            for host, kept in self._proofs.items()
+            if not made_before
+            and kept.proof.effective
+            and kept.route == routes.get(host)
+            and kept.identity == runtime.identity
+            and now < kept.until
+        }
+        due = [host for host in routes if host not in kept]
+        proofs = self.runtime.prove(socket=runtime.socket, hosts=due) if due else {}
+        spread = 1 + random.uniform(-PROOF_JITTER, PROOF_JITTER)  # noqa: S311 - no secret, a herd
+        for host, proof in proofs.items():
+            kept[host] = _Kept(
+                proof=proof,
+                route=routes[host],
+                identity=runtime.identity,
+                until=now + PROOF_SECONDS * spread,
+            )
+        self._proofs = kept
+
+    def _failed_proof(
+        self, registry: RegistryName, host: str, runtime: RuntimeView
+    ) -> Iterable[Problem]:
+        proof = self._proofs[host].proof
+        explained = proof.reason is Reason.RUNTIME_IGNORES_FILES and runtime.problems
+        if proof.reason is None or explained:
+            return
+        yield Problem(
+            reason=proof.reason, where=host, detail=proof.detail, registry=str(registry)
+        )
+
+    def _status(
+        self, name: RegistryName, plan: Plan, probe: ProbeResult | None
+    ) -> RegistryStatus:
+        route, hosts = plan.routes.get(name), plan.hosts.get(name, ())
+        reached = probe.reached if probe else frozenset[ProbeStep]()
+        proven = [host in self._proofs and self._proofs[host].proof.effective for host in hosts]
+        if proven and all(proven):
+            reached |= {ProbeStep.EFFECTIVE}
+        return RegistryStatus(
+            registry=name,
+            hosts=hosts,
+            endpoint=route.endpoint if route else None,
+            trust_sha256=route.trust_sha256 if route else "",
+            reached=reached,
+            trust_expiry=trust_expiry(route.ders) if route else None,
+            strict_reason=probe.strict_reason if probe else None,
+        )
+
+
+def _failed_probe(registry: RegistryName, route: Route, result: ProbeResult) -> Iterable[Problem]:
+    if result.reason is not None:
+        yield Problem(
+            reason=result.reason,
+            where=route.endpoint.url,
+            detail=result.detail,
+            registry=str(registry),
+        )
