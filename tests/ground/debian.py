@@ -1,0 +1,130 @@
+"""Debian packages, downloaded and unpacked beside the machine, never installed on it.
+
+The mirror is the one this machine already uses: apt is asked for it, only the suite is changed.
+apt verifies the signatures as always, with lists and archives in our cache. Only the standard
+library is used here, because the Makefile needs this before there is a virtual environment.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.ground.cache import cache_directory, find_or_make, locked
+
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+class ProgramMissingError(Exception):
+    """A program cannot be had on this machine; the message says why, in one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpacked:
+    """A directory tree of unpacked packages, and the version of the first of them."""
+
+    tree: Path
+    version: str
+
+    @property
+    def libraries(self) -> tuple[Path, ...]:
+        """Where the tree's own shared libraries lie."""
+        multiarch = f"{platform.machine()}-linux-gnu"
+        places = (self.tree / "usr/lib" / multiarch, self.tree / "lib" / multiarch)
+        return tuple(place for place in places if place.is_dir())
+
+
+def unpack(*, suite: str, packages: Sequence[str], version: str = "") -> Unpacked:
+    """Fetch packages of a suite, once; `version` is what the first one's must begin with."""
+    recipe = hashlib.sha256(" ".join([suite, version, *packages]).encode()).hexdigest()[:8]
+
+    def make(place: Path) -> None:
+        found = _candidate(suite=suite, package=packages[0])
+        if not found.startswith(version):
+            raise ProgramMissingError(f"Debian {suite} has {packages[0]} {found}, not {version}")
+        archives = place / ".archives"
+        archives.mkdir()
+        _apt("apt-get", suite, "download", *packages, directory=archives)
+        for archive in sorted(archives.glob("*.deb")):
+            _run(["dpkg", "-x", str(archive), str(place)])
+        shutil.rmtree(archives)
+        (place / ".version").write_text(found)
+
+    tree = find_or_make(f"debian/{suite}-{packages[0]}-{recipe}", make)
+    return Unpacked(tree=tree, version=(tree / ".version").read_text())
+
+
+def _candidate(*, suite: str, package: str) -> str:
+    _refresh(suite)
+    answer = _apt("apt-cache", suite, "policy", package)
+    found = re.search(r"Candidate: (?:\d+:)?(\S+)", answer)
+    if not found or found[1] == "(none)":
+        raise ProgramMissingError(f"Debian {suite} has no package {package}")
+    return found[1]
+
+
+def _refresh(suite: str) -> None:
+    """Fetch the suite's lists, once per process: what we pin to may have moved on."""
+    if suite in _refreshed:
+        return
+    place = _apt_directory(suite)
+    with locked(f"apt-{suite}"):
+        for folder in ("lists/partial", "cache/archives/partial"):
+            (place / folder).mkdir(parents=True, exist_ok=True)
+        signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
+        (place / "sources.list").write_text(f"deb {signed}{_mirror()} {suite} main\n")
+        _apt("apt-get", suite, "update")
+    _refreshed.add(suite)
+
+
+_refreshed: set[str] = set()
+
+
+def _mirror() -> str:
+    """The address of the Debian mirror in this machine's own apt sources."""
+    if not shutil.which("apt-get"):
+        raise ProgramMissingError("this machine has no apt-get to download Debian packages with")
+    release = platform.freedesktop_os_release()
+    suites = {release.get("VERSION_CODENAME", "stable"), "stable", "testing", "unstable", "sid"}
+    uris = _run(["apt-get", "update", "--print-uris"])
+    for base, suite in re.findall(r"'(\S+?)/?/dists/([^/\s]+)/(?:In)?Release'", uris):
+        if suite in suites and release.get("ID") == "debian":
+            return str(base)
+    raise ProgramMissingError("this machine's apt sources name no Debian mirror")
+
+
+def _apt_directory(suite: str) -> Path:
+    return cache_directory() / "apt" / suite
+
+
+def _apt(command: str, suite: str, *arguments: str, directory: Path | None = None) -> str:
+    place = _apt_directory(suite)
+    options = {
+        "Dir::State::Lists": place / "lists",
+        "Dir::State::status": "/dev/null",
+        "Dir::Cache": place / "cache",
+        "Dir::Etc::SourceList": place / "sources.list",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Acquire::Languages": "none",
+        "Acquire::Retries": "3",
+        "APT::Sandbox::User": "root",  # our cache may lie where the user _apt cannot look
+        "APT::Update::Error-Mode": "any",
+    }
+    flags = [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
+    return _run([command, "-q", *flags, *arguments], directory=directory)
+
+
+def _run(command: Sequence[str], *, directory: Path | None = None) -> str:
+    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(  # noqa: S603 - fixed programs, arguments of our own
+        list(command), cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        raise ProgramMissingError(f"{command[0]} failed: {last}")
+    return done.stdout

@@ -1,0 +1,134 @@
+"""Every program that the tests, the demo and the bench run, by name.
+
+`python -m tests.ground.programs` fetches all of them ahead of time and says what is missing.
+"""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.ground import debian, go_modules
+from tests.ground.debian import ProgramMissingError, Unpacked
+
+CONTAINERD_VERSIONS = ("1.6", "1.7", "2.1", "2.2", "2.3")
+
+_SUITES = {"1.6": ("bookworm",), "1.7": ("trixie",), "2.1": ("forky", "sid")}
+_NGINX = ("nginx", "libpcre2-8-0", "libssl3", "libcrypt1", "zlib1g")
+_IPROUTE2 = (
+    *("iproute2", "libbpf1", "libelf1", "libmnl0", "libxtables12", "libtirpc3", "libbsd0"),
+    *("libmd0", "libcap2", "libdb5.3", "libselinux1", "libpcre2-8-0", "zlib1g", "libssl3"),
+    *("libgssapi-krb5-2", "libkrb5-3", "libk5crypto3", "libkrb5support0", "libcom-err2"),
+    *("libkeyutils1",),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """An executable that lies in the cache or on the machine."""
+
+    executable: Path
+    version: str = ""
+    tree: Path | None = None
+    libraries: tuple[Path, ...] = field(default=())
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What has to be set for this program only."""
+        if not self.libraries:
+            return {}
+        return {"LD_LIBRARY_PATH": ":".join(map(str, self.libraries))}
+
+
+def containerd(version: str) -> Program:
+    """The newest containerd of a minor version that can be had: from Debian, else from Go."""
+    refused = ""
+    for suite in _SUITES.get(version, ()):
+        packages = ("containerd", "libseccomp2")
+        try:
+            found = debian.unpack(suite=suite, packages=packages, version=f"{version}.")
+            return _in(found, "usr/bin/containerd")
+        except ProgramMissingError as trouble:
+            refused += f"{trouble}; "
+    try:
+        return _in(go_modules.build(f"containerd-{version}"), "usr/bin/containerd")
+    except (ProgramMissingError, FileNotFoundError) as trouble:
+        raise ProgramMissingError(f"containerd {version}: {refused}{trouble}") from trouble
+
+
+def docker_registry() -> Program:
+    """The registry."""
+    found = debian.unpack(suite="bookworm", packages=("docker-registry",))
+    return _in(found, "usr/bin/docker-registry")
+
+
+def nginx() -> Program:
+    """The TLS front of the registry."""
+    return _in(debian.unpack(suite="bookworm", packages=_NGINX), "usr/sbin/nginx")
+
+
+def strace() -> Program:
+    """The machine's strace, or one from the cache."""
+    return _on_machine("strace") or _in(
+        debian.unpack(suite="bookworm", packages=("strace", "libunwind8", "liblzma5")),
+        "usr/bin/strace",
+    )
+
+
+def iproute2() -> Program:
+    """The machine's `ip`, or one from the cache."""
+    return _on_machine("ip") or _in(debian.unpack(suite="bookworm", packages=_IPROUTE2), "bin/ip")
+
+
+def pip_wheels() -> Path:
+    """The directory of pip's own wheel, for machines whose Python cannot make a whole venv."""
+    found = debian.unpack(suite="bookworm", packages=("python3-pip-whl",))
+    return found.tree / "usr/share/python-wheels"
+
+
+def _on_machine(name: str) -> Program | None:
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    return Program(executable=Path(found)) if found else None
+
+
+def _in(unpacked: Unpacked, path: str) -> Program:
+    return Program(
+        executable=unpacked.tree / path,
+        version=unpacked.version,
+        tree=unpacked.tree,
+        libraries=unpacked.libraries,
+    )
+
+
+def prefetch() -> int:
+    """Fetch everything, one line each; 1 if something is missing and CI asks for all of it."""
+    wanted: list[tuple[str, Callable[[], Program]]] = [
+        ("docker-registry", docker_registry),
+        ("nginx", nginx),
+        ("strace", strace),
+        ("iproute2", iproute2),
+    ]
+    wanted += [(f"containerd {v}", lambda v=v: containerd(v)) for v in CONTAINERD_VERSIONS]
+    missing = 0
+    for name, fetch in wanted:
+        started = time.monotonic()
+        try:
+            program = fetch()
+        except ProgramMissingError as trouble:
+            missing += 1
+            print(f"NOT AVAILABLE, NOT TESTED: {name}: {trouble}", flush=True)
+        else:
+            took = time.monotonic() - started
+            version = program.version or "the machine's own"
+            print(f"{name:16} {version:28} {took:6.1f} s  {program.executable}", flush=True)
+    return 1 if missing and os.environ.get("CI") == "true" else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["pip-wheels"]:
+        print(pip_wheels())
+    else:
+        sys.exit(prefetch())
