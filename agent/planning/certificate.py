@@ -9,11 +9,9 @@ import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TypeAlias
+from typing import cast
 
 from agent.planning.model import Anchor
-
-_Name: TypeAlias = tuple[tuple[tuple[str, str], ...], ...]
 
 _BASIC_CONSTRAINTS = bytes.fromhex("0603551d13")  # the extension's object identifier, 2.5.29.19
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,8 +64,9 @@ def _moment(text: object) -> datetime:
     return _EPOCH + timedelta(seconds=ssl.cert_time_to_seconds(str(text)))
 
 
-def _subject(name: _Name) -> str:
-    text = ", ".join(f"{kind}={value}" for part in name for kind, value in part)
+def _subject(name: object) -> str:
+    parts = cast("tuple[tuple[tuple[str, str], ...], ...]", name)  # typeshed is vague about it
+    text = ", ".join(f"{kind}={value}" for part in parts for kind, value in part)
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[
         :_SUBJECT_LENGTH
     ]

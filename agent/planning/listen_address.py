@@ -9,7 +9,7 @@ _LAST_PORT = 65535
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenAddress:
-    """A host, without the brackets of an IPv6 address, and a port; port 0 lets the kernel choose."""
+    """A host, without the brackets of IPv6, and a port; port 0 lets the kernel choose."""
 
     host: str
     port: int

@@ -29,7 +29,7 @@ def has_private_key(text: str) -> bool:
 
 
 def scan_certificates(text: str, *, where: str) -> tuple[bytes, ...]:
-    """The DER of each CERTIFICATE block, in order. `where` names the object in messages.
+    """Return the DER of each CERTIFICATE block, in order. `where` names the object in messages.
 
     Text between the blocks is skipped. Raises BadInput (bundle-malformed) naming the line.
     """
@@ -54,7 +54,7 @@ def scan_certificates(text: str, *, where: str) -> tuple[bytes, ...]:
 
 
 def find_certificates(text: str) -> Iterator[bytes]:
-    """The DER of each block that can be decoded, as a runtime looks for them; never raises."""
+    """Yield the DER of each block that can be decoded, as a runtime does; never raises."""
     for match in _BLOCK.finditer(text):
         try:
             yield b64decode("".join(match[1].split()), validate=True)
@@ -68,7 +68,7 @@ def pem_block(der: bytes) -> str:
 
 
 def malformed(where: str, detail: str) -> BadInput:
-    """The refusal of text that is no bundle."""
+    """Refuse text that is no bundle."""
     return BadInput(Problem(reason=Reason.BUNDLE_MALFORMED, where=where, detail=detail))
 
 

@@ -33,7 +33,7 @@ _SEPARATOR = re.compile(r"[\s,]+")
 
 
 def read_trust_bundle(bundle: BundleObject, *, now: datetime) -> TrustBundle:
-    """The anchors of a bundle, without the revoked ones, sorted by DER.
+    """Return the anchors of a bundle, without the revoked ones, sorted by DER.
 
     Anchors that have expired or are not valid yet are kept: the set shall not change by time alone.
     Raises BadInput with the first rule broken, in this order: bundle-too-large (before anything
@@ -79,7 +79,7 @@ def read_revoked(text: str) -> frozenset[str]:
 
 
 def render_trust_file(ders: Iterable[bytes]) -> bytes:
-    """The file that the runtime reads: our header, then one block per certificate, sorted.
+    """Render the file that the runtime reads: our header, then one block per certificate, sorted.
 
     The same set gives the same bytes. Raises ValueError unless they read back as that set.
     """
@@ -91,7 +91,7 @@ def render_trust_file(ders: Iterable[bytes]) -> bytes:
 
 
 def parse_trust_file(content: bytes) -> tuple[bytes, ...] | None:
-    """The certificates that a runtime finds in a file on the node, sorted DER; None without any.
+    """Find the certificates in a file on the node as a runtime does: sorted DER, None without any.
 
     Tolerant, as the runtime is: other text and blocks that hold no certificate are passed over,
     and a leaf counts, for Go trusts it as an anchor.
@@ -101,7 +101,7 @@ def parse_trust_file(content: bytes) -> tuple[bytes, ...] | None:
 
 
 def trust_expiry(ders: Iterable[bytes]) -> datetime | None:
-    """The moment from which none of these CAs is valid any more: their latest `notAfter`.
+    """Say from when on none of these CAs is valid any more: their latest `notAfter`.
 
     The latest, not the earliest: in a rotation the old anchor is meant to expire in place. None
     when there is no CA among them. Certificates that cannot be read do not count.
