@@ -14,6 +14,7 @@ from typing import assert_never
 
 from agent.errors import ClusterTrouble, NodeTrouble, Problem
 from agent.planning.answers import Answers, Unanswered
+from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
 from agent.planning.ledger import Ledger, intend, settle
 from agent.planning.model import (
@@ -28,7 +29,6 @@ from agent.planning.model import (
     Step,
 )
 from agent.planning.node_view import NodeView, folders_to_read
-from agent.planning.describe import describe_step, files_written
 from agent.planning.outcome import Outcome, RegistryStatus
 from agent.planning.plan import Occasion, Plan, make_plan
 from agent.planning.removal import Removal, plan_removal
@@ -91,9 +91,7 @@ class Reconciler:
             failures=self.verifier.failures,
         )
         plan, answers = self._plan(desires, node, occasion, runtime)
-        return Examination(
-            runtime=runtime, desires=desires, node=node, plan=plan, answers=answers
-        )
+        return Examination(runtime=runtime, desires=desires, node=node, plan=plan, answers=answers)
 
     def run_pass(self, *, apply_held: bool = False) -> Outcome:
         """Observe, plan, apply, verify, once. What the node refuses is in the outcome."""

@@ -8,11 +8,11 @@ environment goes through the same converters, so that both are judged by one rul
 import argparse
 import re
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from agent.planning.hostnames import is_domain, is_label
 from agent.planning.model import HostPath
@@ -61,6 +61,47 @@ class Settings:
     apply_held: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flag:
+    """One flag: its converter, its default, and what `--help` says. No metavar: a mere switch."""
+
+    name: str
+    default: object
+    convert: Callable[[str], object]
+    help: str
+    metavar: str = ""
+    repeatable: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        return ENVIRONMENT_PREFIX + self.key.upper()
+
+    def add_to(self, command: argparse.ArgumentParser) -> None:
+        text = f"{self.help} [{self.variable}]"
+        if not self.metavar:
+            command.add_argument(
+                f"--{self.name}", action="store_true", default=argparse.SUPPRESS, help=text
+            )
+            return
+        command.add_argument(
+            f"--{self.name}",
+            metavar=self.metavar,
+            type=self.convert,
+            action="append" if self.repeatable else "store",
+            default=argparse.SUPPRESS,
+            help=text,
+        )
+
+    def from_text(self, text: str) -> object:
+        if self.repeatable:
+            return [self.convert(part) for part in text.split()]
+        return self.convert(text)
+
+
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Settings from a command line and its environment.
 
@@ -73,94 +114,53 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, description=summary, allow_abbrev=False
-        )
-        flags = _add_flags(command)
-        if name in arguments[:1]:
-            command.set_defaults(**_from_environment(flags, environment, command.error))
-    given = parser.parse_args(arguments)
-    if given.manifests is None and given.command != "remove":
-        commands.choices[given.command].error(
-            "--manifests DIR is needed: this version does not watch an API server"
-        )
-    return _settings(given, environment)
-
-
-def _settings(given: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
-    references = {"": parse_trust_reference(DEFAULT_BUNDLE), **dict(given.trust_bundle)}
-    return Settings(
-        command=given.command,
-        manifests=given.manifests or Path(),
-        namespaces=tuple(dict.fromkeys(given.namespace or ["registry"])),
-        trust_references=references,
-        cluster_domain=given.cluster_domain,
-        host_root=given.host_root,
-        listen=given.listen,
-        node_name=given.node_name or environment.get("NODE_NAME") or socket.gethostname(),
-        probe_interval_seconds=given.probe_interval,
-        withdraw_after=timedelta(seconds=given.withdraw_after),
-        state_dir=given.state_dir,
-        output=given.output,
-        exit_code=given.exit_code,
-        apply_held=given.apply_held,
-    )
-
-
-def _add_flags(command: argparse.ArgumentParser) -> list[argparse.Action]:
-    """All flags; every command takes all of them, so that one environment serves all commands."""
-    add = command.add_argument
-    return [
-        add("--manifests", metavar="DIR", type=Path, help="follow objects in files, not an API"),
-        add("--namespace", metavar="NS", action="append", default=[], type=_namespace,
-            help="where registry Services may live (repeatable; default: registry)"),
-        add("--trust-bundle", metavar="[NS=]REF", action="append", default=[], type=_trust_bundle,
-            help=f"where the CA certificates are published (repeatable; default: {DEFAULT_BUNDLE})"),
-        add("--cluster-domain", metavar="DOMAIN", default="cluster.local", type=_domain),
-        add("--host-root", metavar="DIR", default=Path("/"), type=_host_root,
-            help="the node's root as this process sees it"),
-        add("--runtime", default="auto", type=_choice("auto", "containerd")),
-        add("--layout", default="auto", type=_choice("auto", "kubeadm")),
-        add("--disrupt", default="reload", type=_choice("none", "reload")),
-        add("--listen", metavar="HOST:PORT", default="127.0.0.1:9808", type=_listen,
-            help="serve /metrics, /livez and /readyz here"),
-        add("--node-name", metavar="NAME", default=""),
-        add("--probe-interval", metavar="TIME", default=300.0, type=_duration,
-            help="between probes while healthy (default: 5m)"),
-        add("--withdraw-after", metavar="TIME", default=600.0, type=_duration,
-            help="keep a registry whose Service is gone for so long (default: 10m)"),
-        add("--state-dir", metavar="DIR", default=HostPath("/var/lib/registry-node-agent"),
-            type=_state_dir, help="the agent's own directory on the node"),
-        add("--output", default="text", type=_choice("text", "json")),
-        add("--exit-code", action="store_true", help="plan: end with 10 when there is work to do"),
-        add("--apply-held", action="store_true", help="sync: apply what is held back"),
-    ]
+        command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        for flag in FLAGS:
+            flag.add_to(command)
+    given = vars(parser.parse_args(arguments))
+    refuse = commands.choices[given["command"]].error
+    values = {flag.key: flag.default for flag in FLAGS}
+    values |= _from_environment(environment, refuse=refuse)
+    values |= given
+    if values["manifests"] is None and values["command"] != "remove":
+        refuse("--manifests DIR is needed: this version does not watch an API server")
+    return _settings(values, environment)
 
 
 def _from_environment(
-    flags: Iterable[argparse.Action],
-    environment: Mapping[str, str],
-    refuse: Callable[[str], Any],
+    environment: Mapping[str, str], *, refuse: Callable[[str], NoReturn]
 ) -> dict[str, object]:
-    """Values of the flags that have a variable. Calls `refuse`, the variable named, on bad ones."""
+    """The flags that have a variable. Calls `refuse`, the variable named, on a bad one."""
     values: dict[str, object] = {}
-    for flag in flags:
-        variable = ENVIRONMENT_PREFIX + flag.dest.upper()
-        text = environment.get(variable, "")
+    for flag in FLAGS:
+        text = environment.get(flag.variable, "")
         if not text:
             continue
         try:
-            values[flag.dest] = _convert(flag, text)
+            values[flag.key] = flag.from_text(text)
         except (argparse.ArgumentTypeError, ValueError) as error:
-            refuse(f"{variable}: {error}")
+            refuse(f"{flag.variable}: {error}")
     return values
 
 
-def _convert(flag: argparse.Action, text: str) -> object:
-    convert: Callable[[str], object] = flag.type if callable(flag.type) else _boolean
-    if isinstance(flag.default, list):
-        return [convert(part) for part in text.split()]
-    return convert(text)
+def _settings(values: dict[str, Any], environment: Mapping[str, str]) -> Settings:
+    default_bundle = {"": parse_trust_reference(DEFAULT_BUNDLE)}
+    return Settings(
+        command=values["command"],
+        manifests=values["manifests"] or Path(),
+        namespaces=tuple(dict.fromkeys(values["namespace"])),
+        trust_references=default_bundle | dict(values["trust_bundle"]),
+        cluster_domain=values["cluster_domain"],
+        host_root=values["host_root"],
+        listen=values["listen"],
+        node_name=values["node_name"] or environment.get("NODE_NAME") or socket.gethostname(),
+        probe_interval_seconds=values["probe_interval"],
+        withdraw_after=timedelta(seconds=values["withdraw_after"]),
+        state_dir=values["state_dir"],
+        output=values["output"],
+        exit_code=values["exit_code"],
+        apply_held=values["apply_held"],
+    )
 
 
 def _boolean(text: str) -> bool:
@@ -226,3 +226,120 @@ def _duration(text: str) -> float:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time such as 90s, 5m or 1h")
     return float(match["amount"]) * _UNIT_SECONDS[match["unit"]]
+
+
+FLAGS = (
+    _Flag(
+        name="manifests",
+        metavar="DIR",
+        default=None,
+        convert=Path,
+        help="read Services and bundles from files in DIR, and follow their changes",
+    ),
+    _Flag(
+        name="namespace",
+        metavar="NS",
+        default=["registry"],
+        convert=_namespace,
+        repeatable=True,
+        help="where registry Services may live (repeatable; default: registry)",
+    ),
+    _Flag(
+        name="trust-bundle",
+        metavar="[NS=]REF",
+        default=[],
+        convert=_trust_bundle,
+        repeatable=True,
+        help=f"where the CA certificates are published (repeatable; default: {DEFAULT_BUNDLE})",
+    ),
+    _Flag(
+        name="cluster-domain",
+        metavar="DOMAIN",
+        default="cluster.local",
+        convert=_domain,
+        help="the cluster's DNS domain (default: cluster.local)",
+    ),
+    _Flag(
+        name="host-root",
+        metavar="DIR",
+        default=Path("/"),
+        convert=_host_root,
+        help="the node's root as this process sees it (default: /)",
+    ),
+    _Flag(
+        name="runtime",
+        metavar="NAME",
+        default="auto",
+        convert=_choice("auto", "containerd"),
+        help="the container runtime: auto, containerd",
+    ),
+    _Flag(
+        name="layout",
+        metavar="NAME",
+        default="auto",
+        convert=_choice("auto", "kubeadm"),
+        help="where the distribution keeps the runtime's files: auto, kubeadm",
+    ),
+    _Flag(
+        name="disrupt",
+        metavar="HOW",
+        default="reload",
+        convert=_choice("none", "reload"),
+        help="what may be done to the runtime: none, reload (default)",
+    ),
+    _Flag(
+        name="listen",
+        metavar="HOST:PORT",
+        default="127.0.0.1:9808",
+        convert=_listen,
+        help="where `run` serves /metrics, /livez, /readyz (default: 127.0.0.1:9808)",
+    ),
+    _Flag(
+        name="node-name",
+        metavar="NAME",
+        default="",
+        convert=str,
+        help="this node's name (default: $NODE_NAME, else the host name)",
+    ),
+    _Flag(
+        name="probe-interval",
+        metavar="TIME",
+        default=300.0,
+        convert=_duration,
+        help="between probes while all is well (default: 5m)",
+    ),
+    _Flag(
+        name="withdraw-after",
+        metavar="TIME",
+        default=600.0,
+        convert=_duration,
+        help="how long a registry stays whose Service is gone (default: 10m)",
+    ),
+    _Flag(
+        name="state-dir",
+        metavar="DIR",
+        default=HostPath("/var/lib/registry-node-agent"),
+        convert=_state_dir,
+        help="the agent's own directory on the node (default: /var/lib/registry-node-agent)",
+    ),
+    _Flag(
+        name="output",
+        metavar="FORM",
+        default="text",
+        convert=_choice("text", "json"),
+        help="plan, doctor: text (default) or json",
+    ),
+    _Flag(
+        name="exit-code",
+        default=False,
+        convert=_boolean,
+        help="plan: end with status 10 when there is something to do",
+    ),
+    _Flag(
+        name="apply-held",
+        default=False,
+        convert=_boolean,
+        help="sync: apply what is held back, though it fails its probe",
+    ),
+)
+"""Every command takes every flag, so that one environment serves them all."""

@@ -123,13 +123,9 @@ class Verifier:
         explained = proof.reason is Reason.RUNTIME_IGNORES_FILES and runtime.problems
         if proof.reason is None or explained:
             return
-        yield Problem(
-            reason=proof.reason, where=host, detail=proof.detail, registry=str(registry)
-        )
+        yield Problem(reason=proof.reason, where=host, detail=proof.detail, registry=str(registry))
 
-    def _status(
-        self, name: RegistryName, plan: Plan, probe: ProbeResult | None
-    ) -> RegistryStatus:
+    def _status(self, name: RegistryName, plan: Plan, probe: ProbeResult | None) -> RegistryStatus:
         route, hosts = plan.routes.get(name), plan.hosts.get(name, ())
         reached = probe.reached if probe else frozenset[ProbeStep]()
         proven = [host in self._proofs and self._proofs[host].proof.effective for host in hosts]

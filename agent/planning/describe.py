@@ -49,8 +49,10 @@ def describe_step(step: Step) -> str:
 
 def files_written(steps: Iterable[Step]) -> int:
     """How many files the steps write."""
-    counts = {CreateFolder: lambda step: len(step.files), ReplaceFile: lambda _: 1}
-    return sum(counts[type(step)](step) for step in steps if type(step) in counts)
+    return sum(
+        len(step.files) if isinstance(step, CreateFolder) else isinstance(step, ReplaceFile)
+        for step in steps
+    )
 
 
 def diff_of(steps: Iterable[Step], *, found: Mapping[Folder, Found]) -> str:

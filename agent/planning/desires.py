@@ -77,9 +77,7 @@ class _Trust:
     apply_held: str
 
 
-def desires_of(
-    *, view: ClusterView, known_good: KnownGood, rules: Rules, now: datetime
-) -> Desires:
+def desires_of(*, view: ClusterView, known_good: KnownGood, rules: Rules, now: datetime) -> Desires:
     """What is wanted of this node, and the last good view to keep from now on."""
     problems = list(view.problems)
     labelled = {item.registry: item for item in view.services if item.label == WANTED}
@@ -104,9 +102,7 @@ def desires_of(
     )
 
 
-def _good_bundles(
-    known_good: KnownGood, trusts: Mapping[str, _Trust | None]
-) -> dict[str, str]:
+def _good_bundles(known_good: KnownGood, trusts: Mapping[str, _Trust | None]) -> dict[str, str]:
     """The bundles to fall back on. A revoked anchor is forgotten too: it must not come back."""
     bundles = dict(known_good.bundles)
     for reference, trust in trusts.items():

@@ -21,9 +21,7 @@ def choose_endpoint(
 
     Raises Unanswered while it depends on a route that was not tried.
     """
-    candidates = [
-        Endpoint(address=address, port=desire.port) for address in desire.addresses
-    ]
+    candidates = [Endpoint(address=address, port=desire.port) for address in desire.addresses]
     present = set(present)
     kept = [endpoint for endpoint in candidates if endpoint in present]
     if len(candidates) == 1 or (kept and failures < FAILURES_BEFORE_CHANGE):

@@ -14,12 +14,10 @@ DEFAULT_HTTPS_PORT = 443
 MAX_HOST_LENGTH = 253
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
-_DOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*")
+_PART = _LABEL.pattern
+_DOMAIN = re.compile(rf"{_PART}(?:\.{_PART})*")
 _HOST = re.compile(
-    r"(?P<name>[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)"
-    r"\.(?P<namespace>[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)"
-    r"\.svc(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*"
-    r"(?::[1-9][0-9]{0,4})?"
+    rf"(?P<name>{_PART})\.(?P<namespace>{_PART})\.svc(?:\.{_PART})*(?::[1-9][0-9]{{0,4}})?"
 )
 
 

@@ -69,9 +69,7 @@ def intend(ledger: Ledger, *, steps: Iterable[Step], made: Iterable[Folder]) -> 
     for folder, name, content in _writes(steps):
         path = file_path(folder, name)
         before = entries[path].hashes if path in entries else frozenset()
-        entries[path] = Entry(
-            folder=folder, name=name, hashes=before | {content_hash(content)}
-        )
+        entries[path] = Entry(folder=folder, name=name, hashes=before | {content_hash(content)})
     return replace(ledger, entries=entries, made=_merged(ledger.made, made))
 
 
@@ -134,9 +132,7 @@ def decode(text: str, *, machine_id: str) -> Ledger:
         if document["schema"] != SCHEMA or document["machine-id"] != machine_id:
             return Ledger()
         entries = [
-            Entry(
-                folder=_folder(item), name=str(item["name"]), hashes=frozenset(item["sha256"])
-            )
+            Entry(folder=_folder(item), name=str(item["name"]), hashes=frozenset(item["sha256"]))
             for item in document["entries"]
         ]
         return Ledger(
