@@ -1,0 +1,152 @@
+"""Namespaces of a node's own, held open by one first process, and processes started in them."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import IO, Any
+
+_INIT = Path(__file__).with_name("node_init.sh")
+_KINDS = ("mount", "uts", "ipc", "net", "pid")
+
+
+class NodeTroubleError(Exception):
+    """The node could not do what a test asked of it; the message holds the program's own words."""
+
+
+def wait_until(condition: "Any", *, what: str, seconds: float = 20.0) -> Any:
+    """What `condition` returns, as soon as it is true; an error naming `what` at the deadline."""
+    deadline = monotonic() + seconds
+    while not (answer := condition()):
+        if monotonic() > deadline:
+            raise NodeTroubleError(f"not within {seconds:g} s: {what}")
+        Event().wait(0.01)
+    return answer
+
+
+class NodeProcess(subprocess.Popen[str]):
+    """A process inside a node. Signals go to the program itself, not to the nsenter around it."""
+
+    @property
+    def program_pid(self) -> int:
+        """The program's process id, as this test process sees it."""
+        return int(wait_until(self._child, what="the program has started"))
+
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None and (child := self._child()):
+            os.kill(child, sig)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def end(self, *, seconds: float = 10.0) -> int:
+        """Ask it to end; kill it when it does not."""
+        self.terminate()
+        try:
+            return self.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self.wait(timeout=seconds)
+
+    def _child(self) -> int:
+        try:
+            found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        except OSError:
+            return 0
+        return int(found[0]) if found else 0
+
+
+class Namespaces:
+    """The mount, network, process, name and IPC namespaces of one node."""
+
+    def __init__(self, *, root: Path, programs: Mapping[str, Path]) -> None:
+        """Start the first process, which mounts the machine and `programs` below the root."""
+        self.root = root
+        pairs = [part for name, tree in programs.items() for part in (str(tree), name)]
+        script = f'unshare "$@"; status=$?; rm -rf --one-file-system {root}; exit $status'
+        flags = [*(f"--{kind}" for kind in _KINDS), "--fork", "--kill-child"]
+        command = ["sh", "-c", script, "sh", *flags, "--mount-proc", "sh", str(_INIT), str(root)]
+        self._holder = subprocess.Popen(  # noqa: S603 - fixed programs, paths of our own
+            [*command, *pairs],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        if self._pipe(self._holder.stdout).readline() != "ready\n":
+            said = self._pipe(self._holder.stderr).read().strip()
+            self.close()
+            raise NodeTroubleError(f"the node's first process failed (root needed): {said}")
+        self.first_pid = self._find_first()
+
+    def popen(
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        chroot: bool = False,
+        cwd: Path | None = None,
+        stdout: int | IO[Any] | None = None,
+        stderr: int | IO[Any] | None = None,
+    ) -> NodeProcess:
+        """Start a program inside, seeing the machine's files, or with `chroot` the node's only."""
+        inside = ["chroot", str(self.root)] if chroot else []
+        folder = "/" if chroot else str(cwd or Path.cwd())
+        kinds = [f"--{kind}" for kind in _KINDS]
+        return NodeProcess(
+            ["nsenter", f"--target={self.first_pid}", *kinds, "--"]
+            + ["env", f"--chdir={folder}", *inside, *command],
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
+        )
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        chroot: bool = False,
+        cwd: Path | None = None,
+        timeout: float = 60.0,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program inside to its end; its status is the caller's to judge."""
+        pipe = subprocess.PIPE
+        with self.popen(
+            command, env=env, chroot=chroot, cwd=cwd, stdout=pipe, stderr=pipe
+        ) as process:
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(list(command), process.returncode, out, err)
+
+    def close(self) -> None:
+        """End the first process and with it everything inside; the root directory goes too."""
+        self._pipe(self._holder.stdin).close()
+        self._holder.wait(timeout=60)
+        self._pipe(self._holder.stdout).close()
+        self._pipe(self._holder.stderr).close()
+
+    def _find_first(self) -> int:
+        def child_of(pid: int) -> int:
+            path = Path(f"/proc/{pid}/task/{pid}/children")
+            return int(wait_until(path.read_text, what="the node's first process").split()[0])
+
+        return child_of(child_of(self._holder.pid))
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        if pipe is None:
+            raise NodeTroubleError("a pipe of the node's first process is not there")
+        return pipe
