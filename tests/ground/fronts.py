@@ -1,0 +1,121 @@
+"""The TLS fronts of a registry, and the nginx configuration that serves them.
+
+A front is an address, a port and a certificate, and how it answers. Certificates change by
+nginx's graceful reload: the listening sockets stay open all the time, new workers take them over,
+and old ones finish what they began.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.ground.certificates import Certificate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Answer as a registry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Answer everything with a status of trouble."""
+
+    status: int = 503
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bearer:
+    """Ask for a token from `realm`; any front answers `/token` with the right one."""
+
+    realm: str
+
+
+Answers = Images | Failure | Bearer
+IMAGES = Images()
+_TOKEN = "of-the-ground"  # noqa: S105 - opens nothing but a test's own registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """One place where the registry listens."""
+
+    address: str
+    certificate: Certificate
+    port: int = 443
+    answers: Answers = IMAGES
+
+    @property
+    def authority(self) -> str:
+        """Address and port, as in a URL."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
+
+
+def render_nginx(fronts: dict[str, Front], *, directory: Path, backend: Path) -> str:
+    """The whole nginx.conf; certificates are expected as `<name>.pem` in the directory."""
+    servers = "\n".join(_server(name, front, directory) for name, front in fronts.items())
+    return f"""\
+user root;
+worker_processes 1;
+daemon off;
+pid {directory}/nginx.pid;
+error_log {directory}/nginx-error.log notice;
+worker_shutdown_timeout 10s;
+events {{ worker_connections 1024; }}
+http {{
+  log_format ground escape=json '{{"front": "$front", "method": "$request_method", '
+    '"uri": "$request_uri", "status": $status, "host": "$http_host", "sni": "$ssl_server_name", '
+    '"agent": "$http_user_agent"}}';
+  access_log {directory}/access.log ground;
+  client_body_temp_path {directory}/tmp-body;
+  proxy_temp_path {directory}/tmp-proxy;
+  fastcgi_temp_path {directory}/tmp-fastcgi;
+  uwsgi_temp_path {directory}/tmp-uwsgi;
+  scgi_temp_path {directory}/tmp-scgi;
+  client_max_body_size 0;
+  server_tokens off;
+  upstream backend {{ server unix:{backend}; }}
+{servers}
+}}
+"""
+
+
+def _server(name: str, front: Front, directory: Path) -> str:
+    pem = directory / f"{name}.pem"
+    return f"""\
+  server {{
+    listen {front.authority} ssl;
+    set $front "{name}";
+    ssl_certificate {pem};
+    ssl_certificate_key {pem};
+    ssl_session_tickets off;
+    location = /token {{
+      default_type application/json;
+      return 200 '{{"token": "{_TOKEN}", "expires_in": 300}}';
+    }}
+    location / {{
+{_location(front.answers)}
+    }}
+  }}"""
+
+
+def _location(answers: Answers) -> str:
+    forward = """\
+      proxy_pass http://backend;
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-Proto $scheme;"""
+    match answers:
+        case Failure(status=status):
+            return f"      return {status};"
+        case Bearer(realm=realm):
+            return f"""\
+      error_page 401 = @challenge;
+      if ($http_authorization != "Bearer {_TOKEN}") {{ return 401; }}
+{forward}
+    }}
+    location @challenge {{
+      add_header WWW-Authenticate 'Bearer realm="{realm}",service="ground"' always;
+      add_header Docker-Distribution-Api-Version registry/2.0 always;
+      return 401 '{{"errors": [{{"code": "UNAUTHORIZED"}}]}}';"""
+        case Images():
+            return forward
