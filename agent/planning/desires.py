@@ -6,14 +6,14 @@ counts as gone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
 from agent.errors import BadInput, Problem, Reason
 from agent.planning.hostnames import cluster_hostnames
 from agent.planning.known_good import GoodService, KnownGood
-from agent.planning.model import BundleObject, ClusterView, IPAddress, RegistryName, ServiceObject
+from agent.planning.model import ClusterView, IPAddress, RegistryName, ServiceObject
 from agent.planning.service_rules import judge_service
 from agent.planning.trust_bundle import (
     parse_trust_file,
@@ -159,21 +159,14 @@ def _judge_bundle(
     if bundle is None:
         problems.extend(_absent_bundle(reference, certain=view.complete, known=bool(last_good)))
         return _last_good(last_good, frozenset(), "")
-    revoked = _revoked(bundle, problems)
+    revoked = frozenset[str]()
     try:
+        revoked = read_revoked(bundle.revoked)
         accepted = read_trust_bundle(bundle, now=now)
     except BadInput as refusal:
         problems.append(refusal.problem)
         return _last_good(last_good, revoked, bundle.apply_held)
     return _Trust(ders=accepted.ders, revoked=revoked, apply_held=bundle.apply_held)
-
-
-def _revoked(bundle: BundleObject, problems: list[Problem]) -> frozenset[str]:
-    try:
-        return read_revoked(bundle.revoked)
-    except BadInput as refusal:
-        problems.append(replace(refusal.problem, where=f"{bundle.where}, key revoked"))
-        return frozenset()
 
 
 def _last_good(

@@ -1,0 +1,102 @@
+"""What the commands print: for people in lines, for programs in JSON of the same content."""
+
+import json
+from collections.abc import Iterable, Sequence
+from agent.errors import REMEDIES, Problem
+from agent.planning.checkup import Check
+from agent.planning.describe import describe_step
+from agent.planning.model import ProbeStep, Step
+from agent.planning.outcome import Outcome, RegistryStatus
+
+
+def outcome_lines(outcome: Outcome) -> list[str]:
+    """What `sync` did and found; problems are not in it, they go to stderr."""
+    lines = [*outcome.changed, *map(_status_line, outcome.registries)]
+    if not outcome.registries and outcome.in_sync:
+        lines.append("no registry Service is asked for: nothing to do")
+    return lines
+
+
+def problem_lines(problems: Iterable[Problem]) -> list[str]:
+    """One line a problem: reason, place, finding, what to do."""
+    return [str(problem) for problem in problems]
+
+
+def plan_lines(*, steps: Sequence[Step], diff: str, action: str, change_needed: str) -> list[str]:
+    """What a pass would do: the diff, then each step, then what the runtime needs."""
+    lines = diff.splitlines()
+    lines += [f"step {number}: {describe_step(step)}" for number, step in enumerate(steps, 1)]
+    if not steps:
+        lines.append("nothing to do")
+    if change_needed:
+        lines += ["the runtime's own configuration needs this change, by a person:"]
+        lines += change_needed.splitlines()
+    lines.append(f"action: {action}")
+    return lines
+
+
+def plan_json(
+    *,
+    steps: Sequence[Step],
+    diff: str,
+    action: str,
+    change_needed: str,
+    problems: Iterable[Problem],
+) -> str:
+    """The same as an object: steps, diff, action, change_needed, problems."""
+    return _dump(
+        {
+            "action": action,
+            "change_needed": change_needed,
+            "diff": diff,
+            "problems": [problem_object(problem) for problem in problems],
+            "steps": [describe_step(step) for step in steps],
+        }
+    )
+
+
+def checkup_lines(checks: Sequence[Check]) -> list[str]:
+    """One line a check, its problems indented below it."""
+    width = max((len(check.subject) for check in checks), default=0)
+    lines: list[str] = []
+    for check in checks:
+        mark = "ok  " if check.passed else "FAIL"
+        lines.append(f"{mark}  {check.subject:<{width}}  {check.found}")
+        lines += [f"      {problem}" for problem in check.problems]
+    return lines
+
+
+def checkup_json(checks: Sequence[Check]) -> str:
+    """A list of objects: subject, passed, found, problems."""
+    return _dump(
+        [
+            {
+                "subject": check.subject,
+                "passed": check.passed,
+                "found": check.found,
+                "problems": [problem_object(problem) for problem in check.problems],
+            }
+            for check in checks
+        ]
+    )
+
+
+def problem_object(problem: Problem) -> dict[str, str]:
+    """One problem for JSON: reason, where, detail, remedy, registry."""
+    return {
+        "reason": problem.reason.value,
+        "where": problem.where,
+        "detail": problem.detail,
+        "remedy": REMEDIES[problem.reason],
+        "registry": problem.registry,
+    }
+
+
+def _status_line(status: RegistryStatus) -> str:
+    reached = " ".join(step for step in ProbeStep if step in status.reached) or "not reached"
+    endpoint = status.endpoint.url if status.endpoint else "no endpoint"
+    return f"{status.registry} from {endpoint}, trust {status.trust_sha256[:12]}: {reached}"
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, indent=2, sort_keys=True)
