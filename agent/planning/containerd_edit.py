@@ -1,0 +1,114 @@
+"""The one change of config.toml that a person has to make, as a unified diff.
+
+It sets `config_path` and leaves every other byte: tomlkit keeps comments, order and spacing. Which
+file and table it belongs in is not guessed: places are tried in the order in which a person would
+choose them, and the first that containerd's own rules read back as meant is taken.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from agent.errors import NodeTrouble
+from agent.planning.containerd_files import (
+    GRPC_CRI,
+    IMAGES_CRI,
+    SHORT_CRI,
+    ConfigFile,
+    parse_config_file,
+    string,
+)
+from agent.planning.containerd_merge import Version, merge
+from agent.planning.model import HostPath
+
+_NEW_FILE = "version = 2\n"  # the version that every containerd from 1.5 on reads
+_CONTEXT_LINES = 3
+_MAY_BE_SECRET = re.compile(r"auth|password|token|header|secret", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """A plugin's table in a file."""
+
+    file: ConfigFile
+    plugin: str
+
+
+def render_config_path_change(
+    files: Sequence[ConfigFile], *, main: HostPath, config_path: str, version: Version | None
+) -> str:
+    """The diff, for `patch -p1` in the node's root; empty where only a person can tell.
+
+    A missing main file is made. Where the file holds what may be a secret, no line of it but the
+    changed ones is shown.
+    """
+    present = list(files) or [ConfigFile(path=main, text="", values={})]
+    for place in _places(present, new=not files):
+        changed = _set(place, config_path, new=not files)
+        if changed is None:
+            continue
+        others = [changed if file is place.file else file for file in present]
+        if string(merge(others, version=version).registry, "config_path") == config_path:
+            return _diff(place.file, changed, new=not files)
+    return ""
+
+
+def _places(files: Sequence[ConfigFile], *, new: bool) -> Iterator[_Place]:
+    """Tables that are there, the last file first, because it wins; else the main file's."""
+    by_version = {0: SHORT_CRI, 1: SHORT_CRI, 2: GRPC_CRI}
+    for file in reversed(files):
+        for plugin in (IMAGES_CRI, GRPC_CRI, SHORT_CRI):
+            if plugin in file.plugins:
+                yield _Place(file=file, plugin=plugin)
+    main = files[0]
+    yield _Place(file=main, plugin=GRPC_CRI if new else by_version.get(main.version, IMAGES_CRI))
+    yield _Place(file=main, plugin=IMAGES_CRI)
+
+
+def _set(place: _Place, config_path: str, *, new: bool) -> ConfigFile | None:
+    """The file with the value set there; None if tomlkit cannot, or would change more than that."""
+    text = _NEW_FILE if new else place.file.text.removeprefix("\ufeff")
+    mark = "\ufeff" if place.file.text.startswith("\ufeff") else ""
+    names = ("plugins", place.plugin, "registry")
+    try:
+        document = tomlkit.parse(text)
+        table: tomlkit.TOMLDocument | tomlkit.items.Table = document
+        for name in names:
+            if name not in table:
+                table[name] = tomlkit.table(is_super_table=name != names[-1])
+            table = table[name]
+        table["config_path"] = config_path
+        changed = mark + tomlkit.dumps(document)
+        after = parse_config_file(place.file.path, changed.encode())
+    except (TOMLKitError, NodeTrouble, ValueError, TypeError):
+        return None
+    meant = tomllib.loads(text)
+    inner = meant
+    for name in names:
+        inner = inner.setdefault(name, {})
+    inner["config_path"] = config_path
+    return after if after.values == meant else None
+
+
+def _diff(before: ConfigFile, after: ConfigFile, *, new: bool) -> str:
+    context = 0 if _MAY_BE_SECRET.search(before.text) else _CONTEXT_LINES
+    lines = difflib.unified_diff(
+        _lines(before.text),
+        _lines(after.text),
+        fromfile="/dev/null" if new else f"a{before.path}",
+        tofile=f"b{before.path}",
+        n=context,
+    )
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as `patch` counts them: they end with a line feed, and with nothing else."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
