@@ -1,0 +1,96 @@
+"""The runtime's own view of things, asked through CRI in a short-lived child process.
+
+The child (`agent.node.cri_call`) is where grpcio lives: 120 ms and 30 MiB for as long as a call
+takes, so that the daemon has neither its memory nor its threads.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.errors import Reason
+from agent.node.pull_verdict import absent_image, judge_pull
+from agent.node.seen_path import seen_path
+from agent.planning.model import HostPath, Proof
+
+NO_GRPC = 3  # exit status of the child
+START_SECONDS = 15  # to start Python and import grpcio, on a node that is short of CPU
+
+
+class CriClient:
+    """Asks a container runtime on this node. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        host_root: Path,
+        *,
+        call_seconds: float = 10,
+        command: Sequence[str] = (sys.executable, "-m", "agent.node.cri_call"),
+    ) -> None:
+        self._host_root = host_root
+        self._call_seconds = call_seconds
+        self._command = tuple(command)
+
+    def version(self, socket: HostPath) -> tuple[str, str] | None:
+        """Name and version of the runtime behind a socket; None when it does not tell."""
+        answer = self._ask(socket, {})
+        match answer:
+            case [{"code": "OK", "name": str(name), "version": str(version)}]:
+                return name, version
+            case _:
+                return None
+
+    def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
+        """Let the runtime pull a tag that cannot exist from each host, and judge what it met.
+
+        Takes about as long as the slowest host, at most `call_seconds` plus the child's start.
+        """
+        if not hosts:
+            return {}
+        images = [absent_image(host) for host in hosts]
+        answers = self._ask(socket, {"images": images})
+        if isinstance(answers, Proof):
+            return dict.fromkeys(hosts, answers)
+        return {
+            host: judge_pull(host=host, code=answer["code"], words=answer["words"])
+            for host, answer in zip(hosts, answers, strict=True)
+        }
+
+    def _ask(self, socket: HostPath, request: dict[str, object]) -> list[dict[str, Any]] | Proof:
+        """Run the child for one request: its answers, or the proof that there are none."""
+        try:
+            seen = seen_path(self._host_root, socket)
+            message = request | {"socket": str(seen), "timeout_seconds": self._call_seconds}
+            child = subprocess.run(  # noqa: S603 - our own module, no shell
+                self._command,
+                input=json.dumps(message),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=self._call_seconds + START_SECONDS,
+                env=_environment(),
+            )
+        except subprocess.TimeoutExpired as late:
+            words = f"the CRI client did not end within {late.timeout:g} s, and was killed"
+            return Proof(reason=Reason.TIMEOUT, detail=words)
+        except OSError as error:
+            words = f"cannot ask the runtime: {error}"
+            return Proof(reason=Reason.RUNTIME_UNREACHABLE, detail=words)
+        if child.returncode == NO_GRPC:
+            return Proof(reason=Reason.CRI_CLIENT_MISSING, detail="grpcio cannot be imported")
+        if child.returncode != 0:
+            last = (child.stderr.strip().splitlines() or ["no words"])[-1]
+            words = f"the CRI client ended with status {child.returncode}: {last}"
+            return Proof(reason=Reason.RUNTIME_UNREACHABLE, detail=words)
+        answers: list[dict[str, Any]] = json.loads(child.stdout)
+        return answers
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without proxies (a Unix socket has none) and with a silent gRPC core."""
+    kept = {key: text for key, text in os.environ.items() if "proxy" not in key.lower()}
+    return kept | {"GRPC_VERBOSITY": "NONE"}

@@ -1,0 +1,61 @@
+"""The CA certificates that the node itself trusts, as a Go program on it would load them.
+
+A runtime adds a host's `ca` to these (containerd, core/remotes/docker/config/hosts.go), so its
+verdict needs them. Two things differ, and cannot be seen from here: a Go process reads them once,
+at its first use, and `SSL_CERT_FILE` and `SSL_CERT_DIR` in its environment move them.
+"""
+
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from agent.node.seen_path import seen_path
+
+# Go, src/crypto/x509/root_linux.go: the first file that can be read, and all the directories.
+FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
+
+BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def node_roots(host_root: Path) -> tuple[bytes, ...]:
+    """DER of each root the node has, in no order that matters; empty when it has none."""
+    texts = [*_first_file(host_root), *_directory_files(host_root)]
+    blocks = {block for text in texts for block in BLOCK.findall(text)}
+    return tuple({der for block in blocks for der in _der(block)})
+
+
+def _first_file(host_root: Path) -> Iterator[str]:
+    for path in FILES:
+        with suppress(OSError):
+            yield _text(host_root, path)
+            return
+
+
+def _directory_files(host_root: Path) -> Iterator[str]:
+    for directory in DIRECTORIES:
+        with suppress(OSError):
+            for entry in sorted(seen_path(host_root, directory).iterdir()):
+                # A link without a slash repeats a file of the same directory (Go, root_unix.go).
+                if entry.is_symlink() and "/" not in entry.readlink().as_posix():
+                    continue
+                with suppress(OSError):
+                    yield _text(host_root, f"{directory}/{entry.name}")
+
+
+def _text(host_root: Path, path: str) -> str:
+    return seen_path(host_root, path).read_text(encoding="latin-1")
+
+
+def _der(block: str) -> Iterator[bytes]:
+    with suppress(ValueError):
+        yield ssl.PEM_cert_to_DER_cert(block)
