@@ -1,6 +1,6 @@
 module registry-node-agent.internal/tools/containerd-2.2
 
-go 1.26.8
+go 1.25.0
 
 tool github.com/containerd/containerd/v2/cmd/containerd
 
