@@ -233,9 +233,7 @@ def test_nothing_is_left_of_a_node_whose_test_was_killed(tmp_path: Path):
         "print(node.root, node.namespaces.first_pid, flush=True); sys.stdin.read()"
     )
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True
-    ) as test:
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as test:
         assert test.stdout
         root, first = test.stdout.readline().split()
         namespace = Path(f"/proc/{first}/ns/mnt").readlink()
@@ -246,9 +244,7 @@ def test_nothing_is_left_of_a_node_whose_test_was_killed(tmp_path: Path):
     wait_until(lambda: not Path(f"/proc/{first}").exists(), what="the first process is gone")
     assert root not in Path("/proc/self/mounts").read_text()
     assert namespace not in {
-        link
-        for place in Path("/proc").glob("[0-9]*/ns/mnt")
-        for link in [_target(place)]
+        link for place in Path("/proc").glob("[0-9]*/ns/mnt") for link in [_target(place)]
     }
 
 

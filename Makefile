@@ -1,0 +1,68 @@
+# make demo    the main job, on a real containerd and a real registry, in a private namespace
+# make test    everything: format, lint, architecture, types, unit tests, real-node tests
+#
+# Nothing is installed on or started on the machine: Python packages go into .venv, programs into
+# the cache ($REGISTRY_NODE_AGENT_CACHE, else ~/.cache/registry-node-agent).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export REGISTRY_NODE_AGENT_CACHE ?= $(HOME)/.cache/registry-node-agent
+export PIP_CACHE_DIR := $(REGISTRY_NODE_AGENT_CACHE)/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONPATH := $(CURDIR)
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.made-for
+
+.PHONY: help demo test check realnode bench lock programs venv root clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+	@echo "also: check realnode bench lock programs clean"
+
+demo: venv root
+	@$(PY) -m tests.demo
+
+test: check realnode
+
+# No real node: seconds, and no root. Cheap findings first.
+check: venv
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
+	$(PY) -m coverage run -m pytest -q -m "not realnode and not realcluster"
+	$(PY) -m coverage report
+
+realnode: venv root programs
+	$(PY) -m pytest -q -m realnode
+
+bench: venv root
+	@$(PY) -m tests.bench
+
+# uv reads the ranges from pyproject.toml; --universal keeps one file for amd64 and aarch64.
+lock: venv
+	$(PY) -m pip install --quiet --group lock
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra cri \
+	  --generate-hashes --no-annotate --custom-compile-command "make lock" \
+	  --cache-dir $(REGISTRY_NODE_AGENT_CACHE)/uv --output-file deploy/requirements.lock pyproject.toml
+
+# Everything the real-node tests run, fetched ahead of them; one line each.
+programs: venv
+	@$(PY) -m tests.ground.programs
+
+root:
+	@if [ "$$(id -u)" != 0 ]; then echo "make: real nodes need root: namespaces and mounts of their own" >&2; exit 1; fi
+
+# Made anew only when pyproject.toml says something else than what it was made for.
+venv:
+	@if ! cmp -s pyproject.toml $(STAMP) || ! [ -x $(PY) ]; then PYTHON=$(PYTHON) tests/tools/make-venv $(VENV); fi
+
+clean:
+	rm -rf $(VENV) build *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+	  .import_linter_cache
+	find agent tests -name __pycache__ -prune -exec rm -rf {} +
