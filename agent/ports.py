@@ -1,6 +1,6 @@
 """What the loop needs from the world. Adapters fit by shape and never import this."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -49,6 +49,10 @@ class HostFiles(Protocol):
         """The folders that would have to be made for this one to exist, outermost first."""
         ...
 
+    def signature(self, folder: Folder) -> Hashable:
+        """Something that changes when the folder or a file of ours in it does; never raises."""
+        ...
+
     def check_linked(self, folder: Folder) -> None:
         """Raise NodeTrouble (unlinked) when the folder we see is not the node's any more."""
         ...
@@ -93,6 +97,10 @@ class State(Protocol):
         """Durably. Raises NodeTrouble."""
         ...
 
+    def signature(self) -> Hashable:
+        """Something that changes when the record is touched by another hand; never raises."""
+        ...
+
     def exclusive(self) -> AbstractContextManager[None]:
         """Hold the node's lock for one pass. Raises NodeTrouble (another-agent) after a wait."""
         ...
@@ -103,6 +111,10 @@ class Runtime(Protocol):
 
     def observe(self) -> RuntimeView:
         """Which one, and where it reads per-registry files. Raises NodeTrouble."""
+        ...
+
+    def signature(self) -> Hashable:
+        """Something that changes when the process, its socket or its files do; never raises."""
         ...
 
     def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:

@@ -7,7 +7,7 @@ again; an exception that is not Trouble is a bug and ends the process.
 
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
@@ -38,6 +38,8 @@ from agent.verifier import Verifier
 READERS_SECONDS = 0.2
 """How long one who has read the old hosts.toml gets to read the CA file that it names."""
 RETRY_SECONDS = 15.0
+LOOK_SECONDS = 1.0
+"""How often the node is looked at between passes: files of ours, runtime, ledger. Only `stat`."""
 JITTER = 0.1
 
 
@@ -71,6 +73,7 @@ class Reconciler:
     withdraw_after: timedelta
     stop: threading.Event
     verifier: Verifier = field(init=False)
+    _looked_at: tuple[Folder, ...] = ()
 
     def __post_init__(self) -> None:
         self.verifier = Verifier(probe=self.probe, runtime=self.runtime, clock=self.clock)
@@ -120,7 +123,20 @@ class Reconciler:
             report(outcome)
             interval = probe_interval_seconds if outcome.in_sync else RETRY_SECONDS
             spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret, a herd
-            wake.wait(min(interval, probe_interval_seconds) * spread)
+            self._wait(wake, min(interval, probe_interval_seconds) * spread)
+
+    def _wait(self, wake: threading.Event, seconds: float) -> None:
+        """Until woken, until the time is up, or until something on the node has changed."""
+        until = self.clock.monotonic() + seconds
+        before = self._node_state()
+        while (left := until - self.clock.monotonic()) > 0:
+            if wake.wait(min(left, LOOK_SECONDS)) or self._node_state() != before:
+                return
+
+    def _node_state(self) -> tuple[Hashable, ...]:
+        """What can be seen cheaply of all that the last pass looked at."""
+        looked_at = tuple(self.files.signature(folder) for folder in self._looked_at)
+        return (self.runtime.signature(), self.state.signature(), *looked_at)
 
     def remove(self, roots: tuple[Folder, ...]) -> Removal:
         """Put the node back: undo all that is still ours. Raises NodeTrouble.
@@ -167,6 +183,7 @@ class Reconciler:
         names = {root: self.files.names(root) for root in roots}
         folders = folders_to_read(roots=roots, names=names, hosts=hosts, ledger=ledger)
         found = {folder: self.files.read(folder) for folder in folders}
+        self._looked_at = (*roots, *folders)
         return NodeView(roots=roots, names=names, found=found, ledger=ledger)
 
     def _plan(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+
 from agent.errors import REMEDIES, Problem
 from agent.planning.checkup import Check
 from agent.planning.describe import describe_step
