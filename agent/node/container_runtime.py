@@ -1,0 +1,183 @@
+"""Which containerd runs on this node, how it is configured, and whether that has changed.
+
+The process tells where its configuration is, the configuration where it reads per-registry files
+and where its socket is, the socket which version it is. The version costs a child process, so it
+is asked once for each process, and finding the process costs a walk through /proc, so that is done
+only when the one that is known has ended.
+
+A containerd that was started before its configuration was last changed still runs on the old one,
+and nothing but a pull can show what that was. What is on disk is therefore what the next start
+will read; the proof (invariant 12) is what decides whether the node is in sync, and `identity`
+changes with either, so that a proof is asked for anew.
+"""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from agent.errors import NodeTrouble, Problem, Reason
+from agent.node.containerd_files import Configuration, State, read_configuration, state_of
+from agent.node.daemon_finder import DEFAULT_CONFIG, DaemonFinder, is_told, main_file
+from agent.node.processes import Daemon, start_time
+from agent.planning.containerd_config import find_registry_directories
+from agent.planning.containerd_files import clean
+from agent.planning.containerd_merge import DEFAULT_SOCKET, merge, parse_version
+from agent.planning.model import Folder, HostPath, Proof, RuntimeView
+
+KIND = "containerd"
+SUPPORTED = ("auto", KIND)
+
+
+class CriAdapter(Protocol):
+    """The runtime's own answers, through its socket."""
+
+    def version(self, socket: HostPath) -> tuple[str, str] | None:
+        """Name and version of the runtime behind a socket; None when it does not tell."""
+        ...
+
+    def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
+        """What it met when it was to pull a tag that cannot exist from each host."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """What can be seen of the runtime without asking it: equal until something has changed."""
+
+    start_time: int | None
+    socket: State
+    files: tuple[State, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the last look found, for the next one and for the poll between them."""
+
+    daemon: Daemon | None = None
+    version_of: tuple[Daemon | None, State] | None = None
+    version: str = ""
+    socket: HostPath = DEFAULT_SOCKET
+    watched: tuple[HostPath, ...] = (DEFAULT_CONFIG,)
+    roots: tuple[Folder, ...] = ()
+
+
+class ContainerdRuntime:
+    """The node's containerd. `observe` and `prove` for one thread, `signature` for any."""
+
+    def __init__(self, host_root: Path, *, setting: str, cri: CriAdapter) -> None:
+        """`setting` is that of `--runtime`."""
+        self._host_root = host_root
+        self._finder = DaemonFinder(host_root)
+        self._setting = setting
+        self._cri = cri
+        self._known = _Known()
+
+    def observe(self) -> RuntimeView:
+        """Which containerd, and where it reads per-registry files.
+
+        With a configuration that it would not start with, the roots are those seen last, for the
+        running one still has the old configuration, or none. Raises NodeTrouble:
+        no-runtime-found, or what the kernel refused.
+        """
+        if self._setting not in SUPPORTED:
+            raise self._not_found(f"--runtime {self._setting} is not supported")
+        daemon = self._finder.find()
+        main = main_file(daemon)
+        try:
+            configuration = read_configuration(self._host_root, main, required=is_told(daemon))
+        except NodeTrouble as trouble:
+            if trouble.problem.reason is not Reason.RUNTIME_CONFIG_BROKEN:
+                raise
+            return self._view_without_files(daemon, trouble.problem)
+        return self._view(daemon, configuration)
+
+    def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
+        """Let containerd pull a tag that cannot exist from each host, and say what it met."""
+        return self._cri.prove(socket=socket, hosts=hosts)
+
+    def signature(self) -> Signature:
+        """A fingerprint by a few `stat` calls, for a poll each second: when it changes, look anew.
+
+        A restart shows by the process's end and by its new socket, so /proc is not searched.
+        """
+        known = self._known
+        pid = known.daemon.pid if known.daemon else None
+        return Signature(
+            start_time=start_time(self._host_root / "proc", pid) if pid else None,
+            socket=state_of(self._host_root, known.socket),
+            files=tuple(state_of(self._host_root, path) for path in known.watched),
+        )
+
+    def _view(self, daemon: Daemon | None, configuration: Configuration) -> RuntimeView:
+        files, main = configuration.files, configuration.main
+        effective = merge(files, version=parse_version(self._known.version))
+        socket = clean(daemon.address) if daemon and daemon.address else effective.socket
+        if daemon is None and not files and not self._left_traces(socket):
+            raise self._not_found(f"no containerd runs, and neither {main} nor {socket} exists")
+        if not effective.serves_cri:
+            raise self._not_found(f"the only containerd has its CRI plugin disabled, in {main}")
+        version = self._version(daemon, socket)
+        directories = find_registry_directories(files, main=main, version=version)
+        states = [state_of(self._host_root, path) for path in configuration.watched]
+        self._known = replace(
+            self._known,
+            daemon=daemon,
+            socket=socket,
+            watched=configuration.watched,
+            roots=directories.roots,
+        )
+        return RuntimeView(
+            kind=KIND,
+            version=version,
+            pid=daemon.pid if daemon else None,
+            socket=socket,
+            config_file=main,
+            roots=directories.roots,
+            identity=_digest(daemon, version, configuration.digest, states),
+            problems=directories.problems,
+            change_needed=directories.change_needed,
+        )
+
+    def _view_without_files(self, daemon: Daemon | None, problem: Problem) -> RuntimeView:
+        known = self._known
+        broken = HostPath(problem.where)
+        watched = tuple(dict.fromkeys((main_file(daemon), broken, *known.watched)))
+        socket = clean(daemon.address) if daemon and daemon.address else known.socket
+        self._known = replace(known, daemon=daemon, socket=socket, watched=watched)
+        return RuntimeView(
+            kind=KIND,
+            version=known.version,
+            pid=daemon.pid if daemon else None,
+            socket=socket,
+            config_file=main_file(daemon),
+            roots=known.roots,
+            identity=_digest(daemon, known.version, problem, state_of(self._host_root, broken)),
+            problems=(problem,),
+        )
+
+    def _version(self, daemon: Daemon | None, socket: HostPath) -> str:
+        """The version behind the socket; until it answers, the one that answered last."""
+        state = state_of(self._host_root, socket)
+        if state is None or self._known.version_of == (daemon, state):
+            return self._known.version
+        match self._cri.version(socket):
+            case (name, version) if name == KIND:
+                self._known = replace(
+                    self._known, version_of=(daemon, state), version=version.removeprefix("v")
+                )
+        return self._known.version
+
+    def _left_traces(self, socket: HostPath) -> bool:
+        places = (socket, HostPath(posixpath.dirname(DEFAULT_CONFIG)))
+        return any(state_of(self._host_root, place) for place in places)
+
+    def _not_found(self, detail: str) -> NodeTrouble:
+        where = str(self._host_root)
+        return NodeTrouble(Problem(reason=Reason.NO_RUNTIME_FOUND, where=where, detail=detail))
+
+
+def _digest(*parts: object) -> str:
+    return sha256(repr(parts).encode()).hexdigest()

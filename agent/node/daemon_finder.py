@@ -1,0 +1,70 @@
+"""Which of the containerd processes is the one that the kubelet uses, and where its files are.
+
+A node may run several: Docker's own (its CRI plugin is disabled), one inside a container (kind),
+the distribution's package beside the one that k3s, RKE2, k0s or MicroK8s brings. Never chosen
+where there is another: one in a container, one that serves no CRI, one whose configuration cannot
+be read from here. Of those that are left, one that was given a configuration on its command line
+goes before a bare one, for whoever brings a containerd of his own tells it so; then the oldest.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.errors import NodeTrouble
+from agent.node.containerd_files import read_configuration
+from agent.node.node_trouble import node_trouble
+from agent.node.processes import Daemon, find_daemons, start_time
+from agent.planning.containerd_files import clean
+from agent.planning.containerd_merge import merge
+from agent.planning.model import HostPath
+
+DEFAULT_CONFIG = HostPath("/etc/containerd/config.toml")
+SEARCH_SECONDS = 60.0  # a better one may have been started since, such as k3s's after Docker's
+
+
+class DaemonFinder:
+    """Remembers the daemon it found, and walks through /proc again when that one has ended."""
+
+    def __init__(self, host_root: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._host_root = host_root
+        self._proc = host_root / "proc"
+        self._monotonic = monotonic
+        self._daemon: Daemon | None = None
+        self._searched = 0.0
+
+    def find(self) -> Daemon | None:
+        """The daemon; None when none runs. Raises NodeTrouble when /proc cannot be read."""
+        known = self._daemon
+        if (
+            known is not None
+            and self._monotonic() - self._searched < SEARCH_SECONDS
+            and start_time(self._proc, known.pid) == known.start_time
+        ):
+            return known
+        with node_trouble(where=HostPath("/proc"), doing="looking for containerd"):
+            found = find_daemons(self._proc)
+        self._daemon = min(found, key=self._rank, default=None)
+        self._searched = self._monotonic()
+        return self._daemon
+
+    def _rank(self, daemon: Daemon) -> tuple[bool, bool, bool, bool]:
+        """Smaller is better; among equals `min` takes the first, which is the oldest."""
+        serves_cri = readable = True
+        try:
+            main = main_file(daemon)
+            configuration = read_configuration(self._host_root, main, required=is_told(daemon))
+            serves_cri = merge(configuration.files, version=None).serves_cri
+        except NodeTrouble:
+            readable = False
+        return daemon.nested, not serves_cri, not readable, not is_told(daemon)
+
+
+def main_file(daemon: Daemon | None) -> HostPath:
+    """Its config.toml: as its command line says, else the default."""
+    return clean(daemon.config) if daemon and daemon.config else DEFAULT_CONFIG
+
+
+def is_told(daemon: Daemon | None) -> bool:
+    """Whether its command line names the file; it then does not start without it."""
+    return bool(daemon and daemon.config)
