@@ -18,21 +18,26 @@ from agent.node.seen_path import seen_path
 from agent.planning.model import HostPath, Proof
 
 NO_GRPC = 3  # exit status of the child
-START_SECONDS = 15  # to start Python and import grpcio, on a node that is short of CPU
 
 
 class CriClient:
-    """Asks a container runtime on this node. Safe to use from several threads."""
+    """Asks a container runtime on this node. Safe to use from several threads.
+
+    `start_seconds` is what the child may take to start Python and import grpcio on a node that is
+    short of CPU, on top of `call_seconds` for the runtime's answer.
+    """
 
     def __init__(
         self,
         host_root: Path,
         *,
         call_seconds: float = 10,
+        start_seconds: float = 15,
         command: Sequence[str] = (sys.executable, "-m", "agent.node.cri_call"),
     ) -> None:
         self._host_root = host_root
         self._call_seconds = call_seconds
+        self._limit_seconds = start_seconds + call_seconds
         self._command = tuple(command)
 
     def version(self, socket: HostPath) -> tuple[str, str] | None:
@@ -71,7 +76,7 @@ class CriClient:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=self._call_seconds + START_SECONDS,
+                timeout=self._limit_seconds,
                 env=_environment(),
             )
         except subprocess.TimeoutExpired as late:
