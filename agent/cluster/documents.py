@@ -134,7 +134,7 @@ class _Builder:
             parent[key.pop()] = value
         elif not isinstance(value, str):
             raise _at(event, "a key that is no string")
-        elif value == "<<":
+        elif value == "<<" and isinstance(event, ScalarEvent) and not event.style:
             raise _at(event, "a merge key, which is not supported")
         elif value in parent:
             raise _at(event, f"the key {value!r} a second time")
