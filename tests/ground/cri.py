@@ -82,9 +82,15 @@ class Cri:
         return tuple(sorted(names))
 
     def _call(self, method: str, request: bytes, *, timeout: float) -> bytes:
-        call = self._channel.unary_unary(f"/runtime.v1.{method}")
+        call = self._channel.unary_unary(
+            f"/runtime.v1.{method}", request_serializer=_as_is, response_deserializer=_as_is
+        )
         answer: bytes = call(request, timeout=timeout, wait_for_ready=True)
         return answer
+
+
+def _as_is(message: bytes) -> bytes:
+    return message
 
 
 def _string(text: str) -> bytes:

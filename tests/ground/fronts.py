@@ -63,15 +63,15 @@ error_log {directory}/nginx-error.log notice;
 worker_shutdown_timeout 10s;
 events {{ worker_connections 1024; }}
 http {{
-  log_format ground escape=json '{{"front": "$front", "method": "$request_method", '
+  log_format ground escape=json '{{"front": "$server_name", "method": "$request_method", '
     '"uri": "$request_uri", "status": $status, "host": "$http_host", "sni": "$ssl_server_name", '
     '"agent": "$http_user_agent"}}';
   access_log {directory}/access.log ground;
-  client_body_temp_path {directory}/tmp-body;
-  proxy_temp_path {directory}/tmp-proxy;
-  fastcgi_temp_path {directory}/tmp-fastcgi;
-  uwsgi_temp_path {directory}/tmp-uwsgi;
-  scgi_temp_path {directory}/tmp-scgi;
+  client_body_temp_path {directory}/body;
+  proxy_temp_path {directory}/proxy;
+  fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi;
+  scgi_temp_path {directory}/scgi;
   client_max_body_size 0;
   server_tokens off;
   upstream backend {{ server unix:{backend}; }}
@@ -85,7 +85,7 @@ def _server(name: str, front: Front, directory: Path) -> str:
     return f"""\
   server {{
     listen {front.authority} ssl;
-    set $front "{name}";
+    server_name {name};
     ssl_certificate {pem};
     ssl_certificate_key {pem};
     ssl_session_tickets off;

@@ -3,11 +3,13 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import IO, Any
+from typing import IO, Any, TypeVar
+
+_T = TypeVar("_T")
 
 _INIT = Path(__file__).with_name("node_init.sh")
 _KINDS = ("mount", "uts", "ipc", "net", "pid")
@@ -17,7 +19,7 @@ class NodeTroubleError(Exception):
     """The node could not do what a test asked of it; the message holds the program's own words."""
 
 
-def wait_until(condition: "Any", *, what: str, seconds: float = 20.0) -> Any:
+def wait_until(condition: Callable[[], _T], *, what: str, seconds: float = 20.0) -> _T:
     """What `condition` returns, as soon as it is true; an error naming `what` at the deadline."""
     deadline = monotonic() + seconds
     while not (answer := condition()):
@@ -33,10 +35,14 @@ class NodeProcess(subprocess.Popen[str]):
     @property
     def program_pid(self) -> int:
         """The program's process id, as this test process sees it."""
-        return int(wait_until(self._child, what="the program has started"))
+        return wait_until(self._child, what="the program has started")
 
     def send_signal(self, sig: int) -> None:
-        if self.poll() is None and (child := self._child()):
+        def find_child() -> int:
+            return self._child() or (0 if self.poll() is None else -1)
+
+        child = wait_until(find_child, what="the program has started or ended")
+        if child > 0:
             os.kill(child, sig)
 
     def terminate(self) -> None:
@@ -62,6 +68,13 @@ class NodeProcess(subprocess.Popen[str]):
         return int(found[0]) if found else 0
 
 
+def _environment(*, chroot: bool) -> dict[str, str]:
+    """What a node's programs inherit: no proxy of the machine, and in the node's root nothing."""
+    if chroot:
+        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+    return {k: value for k, value in os.environ.items() if not k.lower().endswith("_proxy")}
+
+
 class Namespaces:
     """The mount, network, process, name and IPC namespaces of one node."""
 
@@ -69,9 +82,20 @@ class Namespaces:
         """Start the first process, which mounts the machine and `programs` below the root."""
         self.root = root
         pairs = [part for name, tree in programs.items() for part in (str(tree), name)]
-        script = f'unshare "$@"; status=$?; rm -rf --one-file-system {root}; exit $status'
+        script = 'root=$1; shift; unshare "$@"; rm -rf --one-file-system "$root"'
         flags = [*(f"--{kind}" for kind in _KINDS), "--fork", "--kill-child"]
-        command = ["sh", "-c", script, "sh", *flags, "--mount-proc", "sh", str(_INIT), str(root)]
+        command = [
+            "sh",
+            "-c",
+            script,
+            "sh",
+            str(root),
+            *flags,
+            "--mount-proc",
+            "sh",
+            str(_INIT),
+            str(root),
+        ]
         self._holder = subprocess.Popen(  # noqa: S603 - fixed programs, paths of our own
             [*command, *pairs],
             stdin=subprocess.PIPE,
@@ -101,9 +125,11 @@ class Namespaces:
         folder = "/" if chroot else str(cwd or Path.cwd())
         kinds = [f"--{kind}" for kind in _KINDS]
         return NodeProcess(
-            ["nsenter", f"--target={self.first_pid}", *kinds, "--"]
-            + ["env", f"--chdir={folder}", *inside, *command],
-            env={**os.environ, **(env or {})},
+            [
+                *("nsenter", f"--target={self.first_pid}", *kinds, "--"),
+                *("env", f"--chdir={folder}", *inside, *command),
+            ],
+            env=_environment(chroot=chroot) | dict(env or {}),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,

@@ -22,6 +22,7 @@ class Node:
         self, *, containerd: Program, name: str = "node-a", directory: Path | None = None
     ) -> None:
         """Make it below `directory`: /tmp unless told, for a socket's path has 107 bytes."""
+        ip = programs.iproute2()
         self.name = name
         self.containerd_version = containerd.version
         self.root = Path(tempfile.mkdtemp(prefix="rna-", dir=directory or "/tmp"))  # noqa: S108
@@ -29,7 +30,7 @@ class Node:
         tree = containerd.tree or containerd.executable.parent
         (self.root / runtime.PLACE).mkdir(parents=True)
         self.namespaces = Namespaces(root=self.root, programs={runtime.PLACE: tree})
-        self.network = Network(ip=programs.iproute2(), namespaces=self.namespaces)
+        self.network = Network(ip=ip, namespaces=self.namespaces)
         self.containerd = runtime.Containerd(program=containerd, namespaces=self.namespaces)
 
     def __enter__(self) -> Self:

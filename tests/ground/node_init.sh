@@ -17,6 +17,8 @@ done
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount --rbind /sys "$root/sys"
+# Images live in memory: any file system below carries overlays then, and all is gone at the end.
+mount -t tmpfs -o mode=0711 images "$root/var/lib/containerd"
 for name in hosts resolv.conf nsswitch.conf hostname; do
     if [ -e "/etc/$name" ]; then
         mount --bind "$root/etc/$name" "/etc/$name"

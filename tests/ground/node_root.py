@@ -1,11 +1,18 @@
 """What stands on a node's disk before anything runs: the few files that every Linux node has."""
 
-import os
 import platform
 import uuid
 from pathlib import Path
 
-_FOLDERS = ("etc/containerd/certs.d", "etc/ssl", "var/lib", "var/log", "run", "tmp", "root")
+_FOLDERS = (
+    "etc/containerd/certs.d",
+    "etc/ssl",
+    "var/lib/containerd",
+    "var/log",
+    "run",
+    "tmp",
+    "root",
+)
 _MOUNT_POINTS = ("proc", "dev", "sys", "opt/node-programs")
 _MACHINE = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
@@ -30,7 +37,7 @@ def furnish(root: Path, *, name: str) -> None:
     for folder in _MACHINE:
         there = Path("/") / folder
         if there.is_symlink():
-            (root / folder).symlink_to(os.readlink(there))
+            (root / folder).symlink_to(there.readlink())
         elif there.is_dir():
             (root / folder).mkdir()
     release = platform.freedesktop_os_release()

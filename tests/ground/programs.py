@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.ground import debian, go_modules
@@ -111,7 +112,7 @@ def prefetch() -> int:
         ("strace", strace),
         ("iproute2", iproute2),
     ]
-    wanted += [(f"containerd {v}", lambda v=v: containerd(v)) for v in CONTAINERD_VERSIONS]
+    wanted += [(f"containerd {v}", partial(containerd, v)) for v in CONTAINERD_VERSIONS]
     missing = 0
     for name, fetch in wanted:
         started = time.monotonic()
@@ -119,16 +120,21 @@ def prefetch() -> int:
             program = fetch()
         except ProgramMissingError as trouble:
             missing += 1
-            print(f"NOT AVAILABLE, NOT TESTED: {name}: {trouble}", flush=True)
+            _say(f"NOT AVAILABLE, NOT TESTED: {name}: {trouble}")
         else:
             took = time.monotonic() - started
             version = program.version or "the machine's own"
-            print(f"{name:16} {version:28} {took:6.1f} s  {program.executable}", flush=True)
+            _say(f"{name:16} {version:28} {took:6.1f} s  {program.executable}")
     return 1 if missing and os.environ.get("CI") == "true" else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["pip-wheels"]:
-        print(pip_wheels())
+        _say(str(pip_wheels()))
     else:
         sys.exit(prefetch())

@@ -13,6 +13,7 @@ from tests.ground.fronts import Bearer, Failure
 from tests.ground.namespaces import wait_until
 from tests.ground.node import Node
 from tests.ground.registry import Registry
+from tests.realnode.conftest import containerd_or_skip
 
 pytestmark = pytest.mark.realnode
 
@@ -226,14 +227,16 @@ def test_a_signal_reaches_the_program_itself(node: Node):
     assert process.wait(timeout=5) == -signal.SIGTERM
 
 
-def test_nothing_is_left_of_a_node_whose_test_was_killed(tmp_path: Path):
+def test_nothing_is_left_of_a_node_whose_test_was_killed():
     code = (
         "import sys; from tests.ground import programs; from tests.ground.node import Node;"
         "node = Node(containerd=programs.containerd('1.6')); node.start_containerd();"
         "print(node.root, node.namespaces.first_pid, flush=True); sys.stdin.read()"
     )
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as test:
+    with subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True
+    ) as test:
         assert test.stdout
         root, first = test.stdout.readline().split()
         namespace = Path(f"/proc/{first}/ns/mnt").readlink()
@@ -253,3 +256,37 @@ def _target(link: Path) -> Path | None:
         return link.readlink()
     except OSError:
         return None
+
+
+@newest_only
+def test_nodes_side_by_side_share_nothing(node: Node, registry: Registry):
+    authority = Authority.create()
+    serve(registry, authority)
+    node.start_containerd()
+    with Node(containerd=containerd_or_skip("1.6"), name="node-b") as other:
+        other.start_containerd()
+        for each in (node, other):
+            point_to(each, address=ADDRESS, ca=authority.pem)
+
+        assert node.pull(IMAGE).ok
+        assert not other.pull(IMAGE).ok
+        assert other.images() == ()
+
+
+@newest_only
+def test_an_endpoint_can_vanish_and_come_back(node: Node, registry: Registry):
+    authority = Authority.create()
+    serve(registry, authority)
+    node.start_containerd()
+    point_to(node, address=ADDRESS, ca=authority.pem)
+
+    node.remove_address(ADDRESS)
+    assert "network is unreachable" in node.pull(IMAGE).error
+    node.drop_packets_to(ADDRESS)
+    assert "i/o timeout" in node.pull(IMAGE).error
+    node.stop_dropping(ADDRESS)
+    node.add_address(ADDRESS)
+    assert node.pull(IMAGE).error == ""
+    node.remove_image(IMAGE)
+    registry.close_front("main")
+    assert "connection refused" in node.pull(IMAGE).error
