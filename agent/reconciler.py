@@ -33,7 +33,7 @@ from agent.planning.outcome import Outcome, RegistryStatus
 from agent.planning.plan import Occasion, Plan, make_plan
 from agent.planning.removal import Removal, plan_removal
 from agent.ports import Clock, HostFiles, Probe, Runtime, Source, State
-from agent.verifier import Verifier
+from agent.verifier import Verified, Verifier
 
 READERS_SECONDS = 0.2
 """How long one who has read the old hosts.toml gets to read the CA file that it names."""
@@ -138,12 +138,14 @@ class Reconciler:
         looked_at = tuple(self.files.signature(folder) for folder in self._looked_at)
         return (self.runtime.signature(), self.state.signature(), *looked_at)
 
-    def remove(self, roots: tuple[Folder, ...]) -> Removal:
+    def remove(self) -> Removal:
         """Put the node back: undo all that is still ours. Raises NodeTrouble.
 
-        `roots` are searched for files of ours that a lost ledger no longer knows.
+        The ledger is enough; where a runtime is found, its roots are searched too, for files of
+        ours that a lost ledger no longer knows.
         """
         with self.state.exclusive():
+            roots = self._roots_if_found()
             for root in roots:
                 self.files.sweep(root)
             node = self._look(roots, ())
@@ -154,16 +156,26 @@ class Reconciler:
             self._record(settle(removal.ledger, steps=removal.steps), removal.ledger)
         return removal
 
-    def _converge(self, *, apply_held: bool) -> Outcome:
-        examination = self.examine(apply_held=apply_held)
-        done, refused = self._apply(examination)
-        self.state.save_known_good(examination.desires.known_good)
-        verified = self.verifier.verify(
+    def _roots_if_found(self) -> tuple[Folder, ...]:
+        try:
+            return self.runtime.observe().roots
+        except NodeTrouble:
+            return ()
+
+    def verify(self, examination: Examination) -> Verified:
+        """Try what was planned, as it stands: probes, and the runtime's own proof."""
+        return self.verifier.verify(
             plan=examination.plan,
             desires=examination.desires,
             runtime=examination.runtime,
             answers=examination.answers,
         )
+
+    def _converge(self, *, apply_held: bool) -> Outcome:
+        examination = self.examine(apply_held=apply_held)
+        done, refused = self._apply(examination)
+        self.state.save_known_good(examination.desires.known_good)
+        verified = self.verify(examination)
         return self._outcome(
             problems=(*refused, *examination.problems, *verified.problems),
             registries=verified.registries,

@@ -51,6 +51,7 @@ class Settings:
     trust_references: Mapping[str, TrustReference]
     cluster_domain: str
     host_root: Path
+    runtime: str
     listen: str
     node_name: str
     probe_interval_seconds: float
@@ -152,6 +153,7 @@ def _settings(values: dict[str, Any], environment: Mapping[str, str]) -> Setting
         trust_references=default_bundle | dict(values["trust_bundle"]),
         cluster_domain=values["cluster_domain"],
         host_root=values["host_root"],
+        runtime=values["runtime"],
         listen=values["listen"],
         node_name=values["node_name"] or environment.get("NODE_NAME") or socket.gethostname(),
         probe_interval_seconds=values["probe_interval"],

@@ -7,9 +7,11 @@ redacted.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import unified_diff
 from typing import assert_never
 
+from agent.errors import Problem
 from agent.planning.ledger import file_path
 from agent.planning.model import (
     AwaitReaders,
@@ -23,6 +25,22 @@ from agent.planning.model import (
     ReplaceFile,
     Step,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a pass would do: steps, their diff, and what the runtime itself needs.
+
+    `action` is what would be done to the runtime: none or restart. `change_needed` is a diff of
+    its own configuration that a person must make.
+    """
+
+    steps: tuple[Step, ...]
+    diff: str
+    action: str
+    change_needed: str
+    problems: tuple[Problem, ...]
+
 
 REDACTED = '"[redacted]"'
 _SECRET = re.compile(r"auth|password|token|header", re.IGNORECASE)

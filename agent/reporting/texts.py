@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from agent.errors import REMEDIES, Problem
 from agent.planning.checkup import Check
-from agent.planning.describe import describe_step
-from agent.planning.model import ProbeStep, Step
+from agent.planning.describe import Preview, describe_step
+from agent.planning.model import ProbeStep
 from agent.planning.outcome import Outcome, RegistryStatus
+from agent.planning.removal import Removal
 
 
 def outcome_lines(outcome: Outcome) -> list[str]:
@@ -23,35 +24,34 @@ def problem_lines(problems: Iterable[Problem]) -> list[str]:
     return [str(problem) for problem in problems]
 
 
-def plan_lines(*, steps: Sequence[Step], diff: str, action: str, change_needed: str) -> list[str]:
+def removal_lines(removal: Removal) -> list[str]:
+    """What `remove` undid; what it left is told as problems."""
+    return [describe_step(step) for step in removal.steps] or ["nothing of ours is here"]
+
+
+def plan_lines(preview: Preview) -> list[str]:
     """What a pass would do: the diff, then each step, then what the runtime needs."""
-    lines = diff.splitlines()
-    lines += [f"step {number}: {describe_step(step)}" for number, step in enumerate(steps, 1)]
-    if not steps:
+    steps = enumerate(preview.steps, 1)
+    lines = preview.diff.splitlines()
+    lines += [f"step {number}: {describe_step(step)}" for number, step in steps]
+    if not preview.steps:
         lines.append("nothing to do")
-    if change_needed:
-        lines += ["the runtime's own configuration needs this change, by a person:"]
-        lines += change_needed.splitlines()
-    lines.append(f"action: {action}")
+    if preview.change_needed:
+        lines.append("the runtime's own configuration needs this change, by a person:")
+        lines += preview.change_needed.splitlines()
+    lines.append(f"action: {preview.action}")
     return lines
 
 
-def plan_json(
-    *,
-    steps: Sequence[Step],
-    diff: str,
-    action: str,
-    change_needed: str,
-    problems: Iterable[Problem],
-) -> str:
-    """The same as an object: steps, diff, action, change_needed, problems."""
+def plan_json(preview: Preview) -> str:
+    """The same as an object: action, change_needed, diff, problems, steps."""
     return _dump(
         {
-            "action": action,
-            "change_needed": change_needed,
-            "diff": diff,
-            "problems": [problem_object(problem) for problem in problems],
-            "steps": [describe_step(step) for step in steps],
+            "action": preview.action,
+            "change_needed": preview.change_needed,
+            "diff": preview.diff,
+            "problems": [problem_object(problem) for problem in preview.problems],
+            "steps": [describe_step(step) for step in preview.steps],
         }
     )
 

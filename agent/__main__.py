@@ -1,0 +1,168 @@
+"""The program: its commands, how the parts are put together, its threads, its exit status.
+
+0 done, 1 failed (the reasons are on stderr), 2 bad usage, 10 `plan --exit-code` has work to do.
+In `run` the main thread is the loop and the only writer; the watch on the manifests and the HTTP
+server have a thread each. A bug in any of them ends the process.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from agent.cluster.manifests import ManifestsSource
+from agent.errors import NodeTrouble, Problem, Trouble
+from agent.node.clock import SystemClock
+from agent.node.container_runtime import ContainerdRuntime
+from agent.node.cri import CriClient
+from agent.node.host_files import HostFiles
+from agent.node.registry_probe import RegistryProbe
+from agent.node.state_directory import StateDirectory
+from agent.planning.checkup import Check, checkup
+from agent.planning.describe import Preview, diff_of
+from agent.planning.desires import Rules
+from agent.reconciler import Reconciler
+from agent.reporting import texts
+from agent.settings import Settings, read_settings
+
+DONE, FAILED, WORK_TO_DO = 0, 1, 10
+LOCK_TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """The parts of one process, put together."""
+
+    source: ManifestsSource
+    state: StateDirectory
+    reconciler: Reconciler
+    stop: threading.Event
+
+
+def compose(settings: Settings) -> Agent:
+    """Put the parts together as the settings say; touches nothing yet."""
+    stop = threading.Event()
+    references = settings.trust_references
+    source = ManifestsSource(
+        directory=settings.manifests,
+        namespaces=settings.namespaces,
+        references=references.values(),
+    )
+    state = StateDirectory(
+        host_root=settings.host_root,
+        path=settings.state_dir,
+        stop=stop,
+        lock_timeout_seconds=LOCK_TIMEOUT_SECONDS,
+    )
+    reconciler = Reconciler(
+        source=source,
+        files=HostFiles(settings.host_root),
+        state=state,
+        runtime=ContainerdRuntime(
+            settings.host_root, setting=settings.runtime, cri=CriClient(settings.host_root)
+        ),
+        probe=RegistryProbe(settings.host_root, stop),
+        clock=SystemClock(),
+        rules=Rules(
+            domain=settings.cluster_domain,
+            references={namespace: item.text for namespace, item in references.items()},
+        ),
+        withdraw_after=settings.withdraw_after,
+        stop=stop,
+    )
+    return Agent(source=source, state=state, reconciler=reconciler, stop=stop)
+
+
+def sync(settings: Settings) -> int:
+    """One pass."""
+    outcome = compose(settings).reconciler.run_pass(apply_held=settings.apply_held)
+    say(texts.outcome_lines(outcome))
+    return complain(outcome.problems)
+
+
+def plan(settings: Settings) -> int:
+    """What a pass would change."""
+    examination = compose(settings).reconciler.examine(apply_held=settings.apply_held)
+    steps, change_needed = examination.plan.steps, examination.runtime.change_needed
+    preview = Preview(
+        steps=steps,
+        diff=diff_of(steps, found=examination.node.found),
+        action="restart" if change_needed else "none",
+        change_needed=change_needed,
+        problems=examination.problems,
+    )
+    as_json = settings.output == "json"
+    say([texts.plan_json(preview)] if as_json else texts.plan_lines(preview))
+    if complain(preview.problems) == FAILED:
+        return FAILED
+    return WORK_TO_DO if settings.exit_code and steps else DONE
+
+
+def doctor(settings: Settings) -> int:
+    """The node, checked end to end."""
+    checks = _checks(compose(settings).reconciler)
+    as_json = settings.output == "json"
+    say([texts.checkup_json(checks)] if as_json else texts.checkup_lines(checks))
+    return DONE if all(check.passed for check in checks) else FAILED
+
+
+def _checks(reconciler: Reconciler) -> tuple[Check, ...]:
+    try:
+        examination = reconciler.examine()
+    except NodeTrouble as trouble:
+        return (Check(subject="node", found="cannot be examined", problems=(trouble.problem,)),)
+    verified = reconciler.verify(examination)
+    return checkup(
+        runtime=examination.runtime,
+        desires=examination.desires,
+        plan=examination.plan,
+        registries=verified.registries,
+        problems=(*examination.problems, *verified.problems),
+    )
+
+
+def remove(settings: Settings) -> int:
+    """The node, put back. What others changed is left and said, and is no failure."""
+    agent = compose(settings)
+    agent.state.refuse_beside_run()
+    removal = agent.reconciler.remove()
+    agent.state.remove_all()
+    say(texts.removal_lines(removal))
+    complain(removal.left)
+    return DONE
+
+
+COMMANDS: dict[str, Callable[[Settings], int]] = {
+    "doctor": doctor,
+    "plan": plan,
+    "remove": remove,
+    "sync": sync,
+}
+
+
+def say(lines: Iterable[str]) -> None:
+    """To stdout."""
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def complain(problems: Iterable[Problem]) -> int:
+    """To stderr; the exit status that follows."""
+    lines = texts.problem_lines(problems)
+    for line in lines:
+        sys.stderr.write(f"registry-node-agent: {line}\n")
+    return FAILED if lines else DONE
+
+
+def main() -> int:
+    """Run the command of this process's own arguments. Returns its exit status."""
+    settings = read_settings(sys.argv[1:], os.environ)
+    try:
+        return COMMANDS[settings.command](settings)
+    except Trouble as trouble:
+        return complain([trouble.problem])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
