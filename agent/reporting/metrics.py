@@ -1,0 +1,159 @@
+"""Every metric of the agent, on a registry of its own.
+
+What describes the present (in sync, problems, probes, expiry) is rendered from the last outcome as
+one value, so that a scrape never sees half of two passes, and a series goes when its cause goes.
+Names and units: facts/operate.md 6.2; about 60 series on a node with one registry.
+"""
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from agent.planning.model import ProbeStep
+from agent.planning.outcome import Outcome
+
+_PASS_SECONDS = (0.01, 0.05, 0.25, 1, 5, 30)  # unchanged; changed; probing; a proof; a timeout
+_IN_SYNC, _OUT_OF_SYNC = "in-sync", "out-of-sync"
+
+
+class Metrics:
+    """Takes outcomes, gives an exposition. Every method may be called by any thread.
+
+    `dropped_log_lines` tells how many lines could not be written since the start.
+    """
+
+    def __init__(self, *, version: str, dropped_log_lines: Callable[[], int]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # half of the series, unread
+        self.registry = CollectorRegistry()
+        self._present = _Present(version=version, dropped_log_lines=dropped_log_lines)
+        self.registry.register(self._present)
+        ProcessCollector(registry=self.registry)
+        self._passes = Counter(
+            "registry_agent_passes",
+            "Passes ended, by whether the node was in sync after them",
+            ["result"],
+            registry=self.registry,
+        )
+        for result in (_IN_SYNC, _OUT_OF_SYNC):
+            self._passes.labels(result)
+        self._seconds = Histogram(
+            "registry_agent_pass_duration_seconds",
+            "Time from the beginning of a pass to its end",
+            buckets=_PASS_SECONDS,
+            registry=self.registry,
+        )
+        self._files_written = Counter(
+            "registry_agent_files_written",
+            "Files of the runtime's configuration created or replaced",
+            registry=self.registry,
+        )
+
+    def record_pass(self, outcome: Outcome) -> None:
+        """Take in what a pass found and did."""
+        self._passes.labels(_IN_SYNC if outcome.in_sync else _OUT_OF_SYNC).inc()
+        self._seconds.observe(outcome.seconds)
+        self._files_written.inc(outcome.files_written)
+        self._present.record(outcome)
+
+    def exposition(self, *, accept: str) -> tuple[str, bytes]:
+        """Return the content type and the text, OpenMetrics if the `Accept` header asks for it."""
+        if "application/openmetrics-text" in accept:
+            text: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
+            return openmetrics.CONTENT_TYPE_LATEST, text
+        return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self.registry)
+
+
+class _Present(Collector):
+    """The last outcome as metrics, and what else has one value at a time."""
+
+    def __init__(self, *, version: str, dropped_log_lines: Callable[[], int]) -> None:
+        self._version = version
+        self._dropped_log_lines = dropped_log_lines
+        self._last: tuple[Outcome | None, float] = (None, 0.0)
+
+    def record(self, outcome: Outcome) -> None:
+        """Remember the outcome, and its end as the last success if it was one; in one store."""
+        _, success = self._last
+        self._last = (outcome, outcome.finished.timestamp() if outcome.in_sync else success)
+
+    def collect(self) -> Iterator[Metric]:
+        """Render one consistent state."""
+        outcome, success = self._last
+        yield _family("build_info", "The running version", ["version"], [((self._version,), 1)])
+        yield _gauge(
+            "in_sync",
+            "Whether the runtime was seen to pull as the cluster asks (0 before the first pass)",
+            float(outcome is not None and outcome.in_sync),
+        )
+        yield _gauge(
+            "last_success_timestamp_seconds",
+            "When a pass last ended with the node in sync",
+            success,
+        )
+        yield CounterMetricFamily(
+            "registry_agent_log_lines_dropped",
+            "Log lines not written because nobody read them in time",
+            value=self._dropped_log_lines(),
+        )
+        yield from _registries(outcome)
+
+    def describe(self) -> Iterator[Metric]:
+        """Name the metrics, for the registry to refuse a second of the same name."""
+        return self.collect()
+
+
+def _registries(outcome: Outcome | None) -> Iterator[Metric]:
+    problems = outcome.problems if outcome else ()
+    registries = outcome.registries if outcome else ()
+    yield _family(
+        "problem",
+        "A problem that is present now; registry is empty when it concerns the whole node",
+        ["registry", "reason"],
+        [
+            (labels, 1)
+            for labels in sorted({(problem.registry, str(problem.reason)) for problem in problems})
+        ],
+    )
+    yield _family(
+        "probe_success",
+        "Whether the last probe of a registry got through a step: tcp, tls, api, effective",
+        ["registry", "step"],
+        [
+            ((str(status.registry), str(step)), float(step in status.reached))
+            for status in registries
+            for step in ProbeStep
+        ],
+    )
+    yield _family(
+        "trust_expiry_timestamp_seconds",
+        "When the last trust anchor of a registry on this node expires",
+        ["registry"],
+        [
+            ((str(status.registry),), status.trust_expiry.timestamp())
+            for status in registries
+            if status.trust_expiry is not None
+        ],
+    )
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"registry_agent_{name}", text, value=value)
+
+
+def _family(
+    name: str, text: str, labels: list[str], samples: list[tuple[tuple[str, ...], float]]
+) -> Metric:
+    family = GaugeMetricFamily(f"registry_agent_{name}", text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family
