@@ -30,7 +30,7 @@ def build(name: str) -> Unpacked:
     def make(place: Path) -> None:
         go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
         if not go:
-            raise ProgramMissingError(f"{name}: no Go on this machine to build it with")
+            raise ProgramMissingError("no Go on this machine to build it with")
         program = place / "usr/bin" / package.rsplit("/", maxsplit=1)[-1]
         command = [go, "build", "-trimpath", "-ldflags=-s -w", "-o", str(program), package]
         done = subprocess.run(  # noqa: S603 - a fixed program, arguments of our own
@@ -38,7 +38,7 @@ def build(name: str) -> Unpacked:
         )
         if done.returncode:
             last = (done.stderr.strip() or "no output").splitlines()[-1]
-            raise ProgramMissingError(f"{name}: go build failed: {last}")
+            raise ProgramMissingError(f"go build failed: {last}")
 
     return Unpacked(tree=find_or_make(f"go-programs/{name}-{recipe}", make), version=version)
 

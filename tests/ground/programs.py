@@ -56,7 +56,7 @@ def containerd(version: str) -> Program:
             refused += f"{trouble}; "
     try:
         return _in(go_modules.build(f"containerd-{version}"), "usr/bin/containerd")
-    except (ProgramMissingError, FileNotFoundError) as trouble:
+    except ProgramMissingError as trouble:
         raise ProgramMissingError(f"containerd {version}: {refused}{trouble}") from trouble
 
 
@@ -120,7 +120,7 @@ def prefetch() -> int:
             program = fetch()
         except ProgramMissingError as trouble:
             missing += 1
-            _say(f"NOT AVAILABLE, NOT TESTED: {name}: {trouble}")
+            _say(f"NOT AVAILABLE, NOT TESTED: {trouble}")
         else:
             took = time.monotonic() - started
             version = program.version or "the machine's own"

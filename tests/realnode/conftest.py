@@ -48,5 +48,5 @@ def registry(node: Node) -> Iterator[Registry]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say once, where nobody overlooks it, what was not tested on this machine."""
-    for version, reason in _missing.items():
-        terminalreporter.write_line(f"NOT TESTED: containerd {version}: {reason}", red=True)
+    for reason in _missing.values():
+        terminalreporter.write_line(f"NOT TESTED: {reason}", red=True)
