@@ -6,13 +6,16 @@ server have a thread each. A bug in any of them ends the process.
 """
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import version
 
+from agent.cluster.directory_watch import DirectoryWatch
 from agent.cluster.manifests import ManifestsSource
-from agent.errors import NodeTrouble, Problem, Trouble
+from agent.errors import NodeTrouble, Problem, Reason, Trouble
 from agent.node.clock import SystemClock
 from agent.node.container_runtime import ContainerdRuntime
 from agent.node.cri import CriClient
@@ -22,10 +25,16 @@ from agent.node.state_directory import StateDirectory
 from agent.planning.checkup import Check, checkup
 from agent.planning.describe import Preview, diff_of
 from agent.planning.desires import Rules
+from agent.planning.outcome import Outcome
 from agent.reconciler import Reconciler
 from agent.reporting import texts
+from agent.reporting.http_server import HttpServer
+from agent.reporting.journal import Journal
+from agent.reporting.logs import configure_logs
+from agent.reporting.metrics import Metrics
 from agent.settings import Settings, read_settings
 
+VERSION = version("registry-node-agent")
 DONE, FAILED, WORK_TO_DO = 0, 1, 10
 LOCK_TIMEOUT_SECONDS = 60.0
 
@@ -133,10 +142,87 @@ def remove(settings: Settings) -> int:
     return DONE
 
 
+def run(settings: Settings) -> int:
+    """The daemon, until SIGTERM or SIGINT (status 0), a bug, or a mount that came loose (1)."""
+    agent = compose(settings)
+    log = configure_logs(node=settings.node_name, version=VERSION)
+    metrics = Metrics(version=VERSION, dropped_log_lines=lambda: log.dropped)
+    journal = Journal()
+    daemon = _Daemon(agent=agent, metrics=metrics, journal=journal)
+    threading.excepthook = daemon.crash
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, daemon.end)
+    with agent.state.hold_alive():
+        journal.started({"manifests": str(settings.manifests), "listen": str(settings.listen)})
+        daemon.start_threads(settings)
+        agent.reconciler.loop(
+            wake=daemon.wake,
+            probe_interval_seconds=settings.probe_interval_seconds,
+            report=daemon.report,
+        )
+    journal.stopped()
+    return daemon.status
+
+
+@dataclass(slots=True, kw_only=True)
+class _Daemon:
+    """The threads of `run`, and what ends them."""
+
+    agent: Agent
+    metrics: Metrics
+    journal: Journal
+    wake: threading.Event = field(default_factory=threading.Event)
+    status: int = DONE
+
+    def start_threads(self, settings: Settings) -> None:
+        """The watch and the HTTP server; daemonic, for the loop alone decides when to end."""
+        reconciler, stop = self.agent.reconciler, self.agent.stop
+        watch = DirectoryWatch(
+            directories=self.agent.source.directories,
+            wake=self.wake,
+            stop=stop,
+            say=self.journal.say,
+        )
+        server = HttpServer(
+            address=settings.listen,
+            metrics=self.metrics,
+            live=reconciler.live,
+            ready=reconciler.ready,
+            stop=stop,
+            say=self.journal.problem,
+        )
+        for name, target in {"watch-manifests": watch.run, "http": server.run}.items():
+            threading.Thread(name=name, target=target, daemon=True).start()
+
+    def report(self, outcome: Outcome) -> None:
+        """After each pass. A mount that came loose is mended by a restart of the container only."""
+        self.metrics.record_pass(outcome)
+        self.journal.pass_ended(outcome)
+        if any(problem.reason is Reason.UNLINKED for problem in outcome.problems):
+            self.fail()
+
+    def crash(self, thread: threading.ExceptHookArgs) -> None:
+        """A bug in a thread ends the process."""
+        if thread.exc_value is not None:
+            self.journal.crashed(thread.exc_value)
+        self.fail()
+
+    def fail(self) -> None:
+        """End with status 1."""
+        self.status = FAILED
+        self.end()
+
+    def end(self, *_: object) -> None:
+        """Let the loop end after the pass it is in."""
+        self.agent.stop.set()
+        self.wake.set()
+
+
 COMMANDS: dict[str, Callable[[Settings], int]] = {
     "doctor": doctor,
     "plan": plan,
     "remove": remove,
+    "run": run,
     "sync": sync,
 }
 

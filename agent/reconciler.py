@@ -10,12 +10,13 @@ import threading
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from agent.errors import ClusterTrouble, NodeTrouble, Problem
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
+from agent.planning.health import liveness, readiness
 from agent.planning.ledger import Ledger, intend, settle
 from agent.planning.model import (
     AwaitReaders,
@@ -34,6 +35,8 @@ from agent.planning.plan import Occasion, Plan, make_plan
 from agent.planning.removal import Removal, plan_removal
 from agent.ports import Clock, HostFiles, Probe, Runtime, Source, State
 from agent.verifier import Verified, Verifier
+
+NodeState: TypeAlias = tuple[tuple[Folder, ...], Hashable, Hashable, tuple[Hashable, ...]]
 
 READERS_SECONDS = 0.2
 """How long one who has read the old hosts.toml gets to read the CA file that it names."""
@@ -73,10 +76,13 @@ class Reconciler:
     withdraw_after: timedelta
     stop: threading.Event
     verifier: Verifier = field(init=False)
-    _looked_at: tuple[Folder, ...] = ()
+    _found: NodeState | None = None
+    _last_beat: float = field(init=False)
+    _passes: int = 0
 
     def __post_init__(self) -> None:
         self.verifier = Verifier(probe=self.probe, runtime=self.runtime, clock=self.clock)
+        self._last_beat = self.clock.monotonic()
 
     def examine(self, *, apply_held: bool = False) -> Examination:
         """Observe and plan; changes nothing. Raises NodeTrouble when the node cannot be read."""
@@ -99,12 +105,21 @@ class Reconciler:
     def run_pass(self, *, apply_held: bool = False) -> Outcome:
         """Observe, plan, apply, verify, once. What the node refuses is in the outcome."""
         began = self.clock.monotonic()
+        self._found = None
         try:
             with self.state.exclusive():
                 outcome = self._converge(apply_held=apply_held)
         except NodeTrouble as trouble:
             outcome = self._outcome(problems=(trouble.problem,))
         return replace(outcome, seconds=self.clock.monotonic() - began)
+
+    def live(self) -> tuple[bool, str]:
+        """Whether the loop turns. May be called by any thread."""
+        return liveness(now=self.clock.monotonic(), last_beat=self._last_beat)
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the first pass has ended. May be called by any thread."""
+        return readiness(first_pass_ended=self._passes > 0)
 
     def loop(
         self,
@@ -119,24 +134,35 @@ class Reconciler:
         """
         while not self.stop.is_set():
             wake.clear()
+            self._last_beat = self.clock.monotonic()
             outcome = self.run_pass()
+            self._passes += 1
             report(outcome)
             interval = probe_interval_seconds if outcome.in_sync else RETRY_SECONDS
             spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret, a herd
             self._wait(wake, min(interval, probe_interval_seconds) * spread)
 
     def _wait(self, wake: threading.Event, seconds: float) -> None:
-        """Until woken, until the time is up, or until something on the node has changed."""
+        """Until woken, until the time is up, or until the node is not as the pass found it.
+
+        What the pass itself wrote counts too: one more pass, a second later, then sees it whole.
+        """
         until = self.clock.monotonic() + seconds
-        before = self._node_state()
         while (left := until - self.clock.monotonic()) > 0:
-            if wake.wait(min(left, LOOK_SECONDS)) or self._node_state() != before:
+            self._last_beat = self.clock.monotonic()
+            if wake.wait(min(left, LOOK_SECONDS)):
+                return
+            if self._found is not None and self._node_state(self._found[0]) != self._found:
                 return
 
-    def _node_state(self) -> tuple[Hashable, ...]:
-        """What can be seen cheaply of all that the last pass looked at."""
-        looked_at = tuple(self.files.signature(folder) for folder in self._looked_at)
-        return (self.runtime.signature(), self.state.signature(), *looked_at)
+    def _node_state(self, folders: tuple[Folder, ...]) -> NodeState:
+        """What can be seen cheaply of all that a pass looks at."""
+        return (
+            folders,
+            self.runtime.signature(),
+            self.state.signature(),
+            tuple(self.files.signature(folder) for folder in folders),
+        )
 
     def remove(self) -> Removal:
         """Put the node back: undo all that is still ours. Raises NodeTrouble.
@@ -194,8 +220,8 @@ class Reconciler:
             self.files.check_linked(root)
         names = {root: self.files.names(root) for root in roots}
         folders = folders_to_read(roots=roots, names=names, hosts=hosts, ledger=ledger)
+        self._found = self._node_state((*roots, *folders))
         found = {folder: self.files.read(folder) for folder in folders}
-        self._looked_at = (*roots, *folders)
         return NodeView(roots=roots, names=names, found=found, ledger=ledger)
 
     def _plan(

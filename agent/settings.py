@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from agent.planning.hostnames import is_domain, is_label
+from agent.planning.listen_address import ListenAddress, parse_listen_address
 from agent.planning.model import HostPath
 from agent.planning.trust_reference import TrustReference, parse_trust_reference
 
@@ -34,8 +35,6 @@ NOT_YET = {
 }
 _DURATION = re.compile(r"(?P<amount>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_LISTEN = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^:\[\]\s]+):(?P<port>[0-9]{1,5})")
-_MAX_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ class Settings:
     cluster_domain: str
     host_root: Path
     runtime: str
-    listen: str
+    listen: ListenAddress
     node_name: str
     probe_interval_seconds: float
     withdraw_after: timedelta
@@ -216,11 +215,11 @@ def _state_dir(text: str) -> HostPath:
     return HostPath(text.rstrip("/"))
 
 
-def _listen(text: str) -> str:
-    match = _LISTEN.fullmatch(text)
-    if match is None or int(match["port"]) > _MAX_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return text
+def _listen(text: str) -> ListenAddress:
+    try:
+        return parse_listen_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _duration(text: str) -> float:
@@ -292,7 +291,7 @@ FLAGS = (
     _Flag(
         name="listen",
         metavar="HOST:PORT",
-        default="127.0.0.1:9808",
+        default=ListenAddress(host="127.0.0.1", port=9808),
         convert=_listen,
         help="where `run` serves /metrics, /livez, /readyz (default: 127.0.0.1:9808)",
     ),
