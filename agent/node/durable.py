@@ -61,6 +61,12 @@ def look(directory: int, name: str) -> os.stat_result | None:
         return None
 
 
+def signature_at(directory: int, name: str) -> tuple[int, ...] | None:
+    """What changes when the file or directory under a name does; None when there is none."""
+    info = look(directory, name)
+    return info and (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+
+
 def read_file(directory: int, name: str, *, limit: int) -> bytes | None:
     """A file's bytes; None when it is missing or is not plain."""
     info = look(directory, name)

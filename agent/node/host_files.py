@@ -12,6 +12,7 @@ oversized files under those names are somebody else's.
 
 import errno
 import os
+from collections.abc import Hashable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from agent.node.durable import (
     refusal,
     rename_to_free_name,
     replace_file,
+    signature_at,
     unlink,
     write_new_file,
 )
@@ -90,6 +92,15 @@ class HostFiles:
         """
         with _trouble(folder, "looking for it"):
             return self._root.missing(folder)
+
+    def signature(self, folder: Folder) -> Hashable:
+        """Something that changes when the folder or a file of ours in it does; never raises."""
+        try:
+            with self._root.find(folder) as place:
+                files = (signature_at(place.fd, name) for name in OUR_FILES)
+                return (place.missing, signature_at(place.fd, "."), *files)
+        except OSError as error:
+            return error.errno
 
     def check_linked(self, folder: Folder) -> None:
         """Raise NodeTrouble (unlinked) if the innermost directory on the way was deleted.

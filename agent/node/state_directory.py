@@ -14,13 +14,13 @@ written next makes it anew.
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from math import ceil
 from pathlib import Path, PurePosixPath
 
 from agent.errors import NodeTrouble, Problem, Reason
-from agent.node.durable import half_made, read_file, replace_file, unlink
+from agent.node.durable import half_made, read_file, replace_file, signature_at, unlink
 from agent.node.host_root import HostRoot, child
 from agent.node.node_lock import is_locked, try_lock
 from agent.node.node_trouble import node_trouble
@@ -104,6 +104,14 @@ class StateDirectory:
     def save_known_good(self, known_good: KnownGood) -> None:
         """Durably. Raises NodeTrouble."""
         self._save(VIEW, views.encode(known_good))
+
+    def signature(self) -> Hashable:
+        """Something that changes when the ledger's file does; never raises."""
+        try:
+            with self._root.find(self._folder) as place:
+                return (place.missing, signature_at(place.fd, LEDGER))
+        except OSError as error:
+            return error.errno
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
