@@ -89,9 +89,9 @@ class _FromLibraries(logging.Handler):
     """Hands what libraries log to structlog: their own handler would write to stderr and block."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        log = structlog.get_logger(logger=record.name)
+        log = structlog.get_logger()
         say = log.error if record.levelno >= logging.ERROR else log.warning
-        say(record.getMessage(), exc_info=record.exc_info)
+        say(record.getMessage(), logger=record.name, exc_info=record.exc_info)
 
 
 def _for_people() -> structlog.dev.ConsoleRenderer:
