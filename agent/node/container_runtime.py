@@ -88,11 +88,11 @@ class ContainerdRuntime:
         main = main_file(daemon)
         try:
             configuration = read_configuration(self._host_root, main, required=is_told(daemon))
+            return self._view(daemon, configuration)
         except NodeTrouble as trouble:
             if trouble.problem.reason is not Reason.RUNTIME_CONFIG_BROKEN:
                 raise
-            return self._view_without_files(daemon, trouble.problem)
-        return self._view(daemon, configuration)
+            return self._view_of_broken(daemon, trouble.problem)
 
     def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
         """Let containerd pull a tag that cannot exist from each host, and say what it met."""
@@ -141,7 +141,7 @@ class ContainerdRuntime:
             change_needed=directories.change_needed,
         )
 
-    def _view_without_files(self, daemon: Daemon | None, problem: Problem) -> RuntimeView:
+    def _view_of_broken(self, daemon: Daemon | None, problem: Problem) -> RuntimeView:
         known = self._known
         broken = HostPath(problem.where)
         watched = tuple(dict.fromkeys((main_file(daemon), broken, *known.watched)))

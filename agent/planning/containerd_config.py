@@ -23,7 +23,7 @@ from agent.planning.containerd_files import (
     string,
 )
 from agent.planning.containerd_merge import Version, merge, parse_version
-from agent.planning.containerd_refusals import find_refusal
+from agent.planning.containerd_refusals import check_start
 from agent.planning.model import Folder, HostPath
 
 CERTS_D = "/etc/containerd/certs.d"
@@ -49,12 +49,10 @@ def find_registry_directories(
     """Judge the configuration: `main` and its imports, in containerd's order; none is a default.
 
     `version` is the runtime's own, empty while unknown. The bases of the roots are not resolved:
-    links on the way to them are the node's affair.
+    links on the way to them are the node's affair. Raises NodeTrouble (runtime-config-broken).
     """
     release = parse_version(version)
-    refusal = find_refusal(files, version=release)
-    if refusal:
-        return RegistryDirectories(roots=(), problems=(refusal,))
+    check_start(files, version=release)
     registry = merge(files, version=release).registry
     if _legacy_tables(registry, version=release):
         problem = _legacy_problem(files, main=main, version=release)

@@ -16,6 +16,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from agent.errors import NodeTrouble
 from agent.planning.containerd_files import (
+    BYTE_ORDER_MARK,
     GRPC_CRI,
     IMAGES_CRI,
     SHORT_CRI,
@@ -66,14 +67,15 @@ def _places(files: Sequence[ConfigFile], *, new: bool) -> Iterator[_Place]:
             if plugin in file.plugins:
                 yield _Place(file=file, plugin=plugin)
     main = files[0]
-    yield _Place(file=main, plugin=GRPC_CRI if new else by_version.get(main.version, IMAGES_CRI))
-    yield _Place(file=main, plugin=IMAGES_CRI)
+    usual = GRPC_CRI if new else by_version.get(main.version, IMAGES_CRI)
+    for plugin in (usual, IMAGES_CRI, GRPC_CRI):
+        yield _Place(file=main, plugin=plugin)
 
 
 def _set(place: _Place, config_path: str, *, new: bool) -> ConfigFile | None:
     """The file with the value set there; None if tomlkit cannot, or would change more than that."""
-    text = _NEW_FILE if new else place.file.text.removeprefix("\ufeff")
-    mark = "\ufeff" if place.file.text.startswith("\ufeff") else ""
+    text = _NEW_FILE if new else place.file.text.removeprefix(BYTE_ORDER_MARK)
+    mark = BYTE_ORDER_MARK if place.file.text.startswith(BYTE_ORDER_MARK) else ""
     names = ("plugins", place.plugin, "registry")
     try:
         document = tomlkit.parse(text)

@@ -15,6 +15,8 @@ from agent.planning.model import HostPath
 
 Table: TypeAlias = Mapping[str, object]
 
+BYTE_ORDER_MARK = "\ufeff"
+
 SHORT_CRI = "cri"
 GRPC_CRI = "io.containerd.grpc.v1.cri"
 IMAGES_CRI = "io.containerd.cri.v1.images"
@@ -60,7 +62,9 @@ def parse_config_file(path: HostPath, content: bytes) -> ConfigFile:
     """Read one file. Raises NodeTrouble (runtime-config-broken) as containerd would not start."""
     try:
         text = content.decode()
-        file = ConfigFile(path=path, text=text, values=tomllib.loads(text.removeprefix("\ufeff")))
+        file = ConfigFile(
+            path=path, text=text, values=tomllib.loads(text.removeprefix(BYTE_ORDER_MARK))
+        )
         _check_shape(file)
     except ValueError as error:
         raise broken(path, str(error)) from error
