@@ -11,8 +11,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 
+from agent import __version__
 from agent.cluster.directory_watch import DirectoryWatch
 from agent.cluster.manifests import ManifestsSource
 from agent.errors import NodeTrouble, Problem, Reason, Trouble
@@ -34,7 +34,6 @@ from agent.reporting.logs import configure_logs
 from agent.reporting.metrics import Metrics
 from agent.settings import Settings, read_settings
 
-VERSION = version("registry-node-agent")
 DONE, FAILED, WORK_TO_DO = 0, 1, 10
 LOCK_TIMEOUT_SECONDS = 60.0
 
@@ -145,8 +144,8 @@ def remove(settings: Settings) -> int:
 def run(settings: Settings) -> int:
     """The daemon, until SIGTERM or SIGINT (status 0), a bug, or a mount that came loose (1)."""
     agent = compose(settings)
-    log = configure_logs(node=settings.node_name, version=VERSION)
-    metrics = Metrics(version=VERSION, dropped_log_lines=lambda: log.dropped)
+    log = configure_logs(node=settings.node_name, version=__version__)
+    metrics = Metrics(version=__version__, dropped_log_lines=lambda: log.dropped)
     journal = Journal()
     daemon = _Daemon(agent=agent, metrics=metrics, journal=journal)
     threading.excepthook = daemon.crash

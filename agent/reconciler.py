@@ -10,22 +10,17 @@ import threading
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
+from agent.applier import Applier
 from agent.errors import ClusterTrouble, NodeTrouble, Problem
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
 from agent.planning.health import liveness, readiness
-from agent.planning.ledger import Ledger, intend, settle
 from agent.planning.model import (
-    AwaitReaders,
     ClusterView,
-    CreateFolder,
     Folder,
-    RemoveEmptyFolder,
-    RemoveFolder,
-    ReplaceFile,
     RuntimeView,
     Step,
 )
@@ -38,8 +33,6 @@ from agent.verifier import Verified, Verifier
 
 NodeState: TypeAlias = tuple[tuple[Folder, ...], Hashable, Hashable, tuple[Hashable, ...]]
 
-READERS_SECONDS = 0.2
-"""How long one who has read the old hosts.toml gets to read the CA file that it names."""
 RETRY_SECONDS = 15.0
 LOOK_SECONDS = 1.0
 """How often the node is looked at between passes: files of ours, runtime, ledger. Only `stat`."""
@@ -75,12 +68,14 @@ class Reconciler:
     rules: Rules
     withdraw_after: timedelta
     stop: threading.Event
+    applier: Applier = field(init=False)
     verifier: Verifier = field(init=False)
     _found: NodeState | None = None
     _last_beat: float = field(init=False)
     _passes: int = 0
 
     def __post_init__(self) -> None:
+        self.applier = Applier(files=self.files, state=self.state, stop=self.stop)
         self.verifier = Verifier(probe=self.probe, runtime=self.runtime, clock=self.clock)
         self._last_beat = self.clock.monotonic()
 
@@ -172,14 +167,13 @@ class Reconciler:
         """
         with self.state.exclusive():
             roots = self._roots_if_found()
-            for root in roots:
-                self.files.sweep(root)
             node = self._look(roots, ())
             removal = plan_removal(node)
-            self._record(removal.ledger, node.ledger)
-            for step in removal.steps:
-                self._do(step)
-            self._record(settle(removal.ledger, steps=removal.steps), removal.ledger)
+            applied = self.applier.apply(
+                removal.steps, ledger=removal.ledger, known=node.ledger, roots=roots
+            )
+        for problem in applied.refused:
+            raise NodeTrouble(problem)
         return removal
 
     def _roots_if_found(self) -> tuple[Folder, ...]:
@@ -199,14 +193,25 @@ class Reconciler:
 
     def _converge(self, *, apply_held: bool) -> Outcome:
         examination = self.examine(apply_held=apply_held)
-        done, refused = self._apply(examination)
-        self.state.save_known_good(examination.desires.known_good)
+        plan, node = examination.plan, examination.node
+        applied = self.applier.apply(
+            plan.steps, ledger=plan.ledger, known=node.ledger, roots=node.roots
+        )
+        unsaved = self._save_known_good(examination.desires)
         verified = self.verify(examination)
         return self._outcome(
-            problems=(*refused, *examination.problems, *verified.problems),
+            problems=(*applied.refused, *unsaved, *examination.problems, *verified.problems),
             registries=verified.registries,
-            done=done,
+            done=applied.done,
         )
+
+    def _save_known_good(self, desires: Desires) -> tuple[Problem, ...]:
+        """What this pass learned, for the next; nothing waits for it."""
+        try:
+            self.state.save_known_good(desires.known_good)
+        except NodeTrouble as trouble:
+            return (trouble.problem,)
+        return ()
 
     def _view(self) -> ClusterView:
         try:
@@ -242,51 +247,6 @@ class Reconciler:
         hosts = sorted(question.hosts)
         proofs = self.runtime.prove(socket=runtime.socket, hosts=hosts) if hosts else {}
         return Answers(probes={**answers.probes, **probes}, proofs={**answers.proofs, **proofs})
-
-    def _apply(self, examination: Examination) -> tuple[tuple[Step, ...], tuple[Problem, ...]]:
-        """Perform the plan; the steps done, and what the node refused. Intent comes first."""
-        plan, known = examination.plan, examination.node.ledger
-        done: list[Step] = []
-        try:
-            for root in examination.node.roots:
-                self.files.sweep(root)
-            ledger = intend(plan.ledger, steps=plan.steps, made=self._missing(plan.steps))
-            self._record(ledger, known)
-            for step in plan.steps:
-                self._do(step)
-                done.append(step)
-            self._record(settle(ledger, steps=plan.steps), ledger)
-        except NodeTrouble as trouble:
-            return tuple(done), (trouble.problem,)
-        return tuple(done), ()
-
-    def _missing(self, steps: Iterable[Step]) -> list[Folder]:
-        """The folders that the steps will have to make on their way, outermost first."""
-        return [
-            folder
-            for step in steps
-            if isinstance(step, CreateFolder)
-            for folder in self.files.missing(step.folder.parent)
-        ]
-
-    def _record(self, ledger: Ledger, known: Ledger) -> None:
-        if ledger != known:
-            self.state.save_ledger(ledger)
-
-    def _do(self, step: Step) -> None:
-        match step:
-            case CreateFolder():
-                self.files.create_folder(step)
-            case ReplaceFile():
-                self.files.replace_file(step)
-            case RemoveFolder():
-                self.files.remove_folder(step)
-            case RemoveEmptyFolder():
-                self.files.remove_empty_folder(step)
-            case AwaitReaders():
-                self.stop.wait(READERS_SECONDS)
-            case _:
-                assert_never(step)
 
     def _outcome(
         self,
