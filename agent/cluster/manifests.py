@@ -69,7 +69,7 @@ class ManifestsSource:
     ) -> None:
         self._directory = directory
         self._namespaces = frozenset(namespaces)
-        self._references = tuple(references)
+        self._references = tuple(dict.fromkeys(references))  # several namespaces may share one
         self._parsed: dict[Path, _Parsed] = {}
 
     @property

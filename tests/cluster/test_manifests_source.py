@@ -131,7 +131,7 @@ def test_what_is_not_for_us_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("{")
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "d.yaml").write_text(service())
-    (tmp_path / "comments.yaml").write_text("# nothing\n")
+    (tmp_path / "comments.yaml").write_text("# nothing\n---\n---\n# at all\n")
     view = source(tmp_path).view()
 
     assert view == ClusterView(services=(), bundles={}, complete=True)
@@ -227,6 +227,12 @@ def test_a_second_copy_without_the_label_is_a_duplicate_too(tmp_path: Path) -> N
     (tmp_path / "b.yaml").write_text(service().replace("labels", "annotations"))
 
     assert only_problem(source(tmp_path).view()).reason == Reason.DUPLICATE_OBJECT
+
+
+def test_a_reference_of_two_namespaces_is_looked_up_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(CONFIG_MAP + "---\n" + CONFIG_MAP)
+
+    assert len(source(tmp_path, REFERENCE, REFERENCE).view().problems) == 1
 
 
 def test_a_bundle_given_twice_is_unknown(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import BadInput, Reason
+from agent.planning import trust_bundle
 from agent.planning.model import HEADER, BundleObject, TrustBundle
 from agent.planning.trust_bundle import (
     MAX_BUNDLE_BYTES,
@@ -270,6 +271,15 @@ def test_the_file_has_our_header_and_blocks_of_64_columns_in_sorted_order() -> N
 def test_the_file_of_no_certificate_has_none() -> None:
     assert render_trust_file(()) == HEADER.encode()
     assert parse_trust_file(render_trust_file(())) is None
+
+
+def test_a_file_that_would_not_read_back_is_never_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trust_bundle, "pem_block", lambda _: "")
+
+    with pytest.raises(ValueError, match="does not read back"):
+        render_trust_file(CAS)
 
 
 def test_openssl_reads_what_was_rendered() -> None:

@@ -123,6 +123,7 @@ def test_values_under_keys_that_speak_of_secrets_are_not_shown(
         {"diff": "+x\n" * 5000},
         {"items": ["x" * 100] * 100},
         {f"key{number}": "x" * 50 for number in range(200)},
+        {f"key{number}": "x" * 1000 for number in range(10)},
         {"x" * 5000: 1},
         {"diff": "\N{SNOWMAN}" * 5000},
     ],
