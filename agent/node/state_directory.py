@@ -123,8 +123,11 @@ class StateDirectory:
             held = self._wait_for_lock()
         if held is None:
             raise self._another("another pass on this node has not ended")
-        with held:
+        try:
             yield
+        finally:
+            with self._trouble("unlocking it"):
+                held.close()
 
     @contextmanager
     def hold_alive(self) -> Iterator[None]:
@@ -132,16 +135,15 @@ class StateDirectory:
 
         Several may hold it: an old and a new agent overlap while a DaemonSet is updated.
         """
-        with ExitStack() as stack:
-            with self._trouble("marking this agent as alive"):
-                directory = stack.enter_context(self._made())
-                fd = stack.enter_context(try_lock(directory, ALIVE, shared=True))
-                if fd is not None:
-                    os.ftruncate(fd, 0)
-                    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-            if fd is None:
-                raise self._another("the node is just being put back")
+        with self._trouble("marking this agent as alive"):
+            held = self._mark_alive()
+        if held is None:
+            raise self._another("the node is just being put back")
+        try:
             yield
+        finally:
+            with self._trouble("marking this agent as gone"):
+                held.close()
 
     def refuse_beside_run(self) -> None:
         """Raise NodeTrouble (another-agent) if a `run` is alive on this node."""
@@ -196,6 +198,16 @@ class StateDirectory:
             if parents:
                 _write(directory, MADE, json.dumps([folder.path for folder in parents]))
             yield directory
+
+    def _mark_alive(self) -> ExitStack | None:
+        with ExitStack() as attempt:
+            directory = attempt.enter_context(self._made())
+            fd = attempt.enter_context(try_lock(directory, ALIVE, shared=True))
+            if fd is None:
+                return None
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            return attempt.pop_all()
 
     def _wait_for_lock(self) -> ExitStack | None:
         """What holds the lock, or None. The file is opened anew each time: it may be deleted."""
