@@ -1,0 +1,91 @@
+"""The agent as a node runs it: the daemon in the node's namespaces, and its commands beside it."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.ground.namespaces import NodeProcess, NodeTroubleError, wait_until
+from tests.ground.node import Node
+
+CLONE = Path(__file__).parent.parent.parent
+_LISTEN = "127.0.0.1:9808"
+_FETCH = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
+
+
+class Agent:
+    """One node's agent over one directory of manifests."""
+
+    def __init__(self, *, node: Node, manifests: Path) -> None:
+        self.node = node
+        self.log = node.root / "run/agent.log"
+        self._manifests = manifests
+        self._process: NodeProcess | None = None
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process id, as this process sees it."""
+        if self._process is None:
+            raise NodeTroubleError("the agent is not started")
+        return self._process.program_pid
+
+    def start(self) -> None:
+        """Start `run`; its log begins anew."""
+        with self.log.open("w") as log:
+            self._process = self.node.popen(
+                self._command("run", f"--manifests={self._manifests}", f"--listen={_LISTEN}"),
+                cwd=CLONE,
+                stdout=log,
+                stderr=log,
+            )
+
+    def stop(self, *, seconds: float = 20.0) -> int:
+        """Send SIGTERM; the exit status."""
+        if self._process is None:
+            raise NodeTroubleError("the agent is not started")
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired as late:
+            raise NodeTroubleError(f"the agent did not end within {seconds:g} s") from late
+
+    def call(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the other commands to its end."""
+        source = [] if command == "remove" else [f"--manifests={self._manifests}"]
+        return self.node.run(self._command(command, *source), cwd=CLONE)
+
+    def metrics(self) -> str:
+        """What the daemon tells Prometheus; empty while nobody listens."""
+        url = f"http://{_LISTEN}/metrics"
+        return self.node.run([sys.executable, "-c", _FETCH, url]).stdout
+
+    def passes(self) -> Iterator[dict[str, Any]]:
+        """The passes it has logged since its start: those that changed or found something new."""
+        for line in self.log.read_text(errors="replace").splitlines():
+            if line.startswith("{") and (event := json.loads(line))["event"] == "pass ended":
+                yield event
+
+    def await_pass(self, *, number: int, seconds: float = 30.0) -> dict[str, Any]:
+        """The logged pass of that number, from 1; an error with the log's end if there is none."""
+
+        def find() -> dict[str, Any] | None:
+            if self._process is not None and self._process.poll() is not None:
+                raise NodeTroubleError(f"the agent ended: {self.last_words()}")
+            found = list(self.passes())
+            return found[number - 1] if len(found) >= number else None
+
+        try:
+            return wait_until(find, what=f"pass {number} ended", seconds=seconds) or {}
+        except NodeTroubleError as trouble:
+            raise NodeTroubleError(f"{trouble}; {self.last_words()}") from trouble
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(lines[-3:]) or "it said nothing"
+
+    def _command(self, name: str, *flags: str) -> Sequence[str]:
+        return [sys.executable, "-m", "agent", name, f"--host-root={self.node.root}", *flags]
