@@ -1,0 +1,115 @@
+"""Registries that answer or not, and who asks them: the probe, a runtime that reads the disk."""
+
+import tomllib
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+from agent.errors import NodeTrouble, Problem, Reason
+from agent.planning.model import (
+    CA_FILE,
+    HOSTS_FILE,
+    Folder,
+    FoundFolder,
+    HostPath,
+    ProbeResult,
+    ProbeStep,
+    Proof,
+    Route,
+    RuntimeView,
+)
+from agent.planning.pem import find_certificates
+from tests.fakes import FakeHostFiles
+
+
+@dataclass(slots=True)
+class Network:
+    """Which registries answer: the URL of each, and the CA that signed what it serves."""
+
+    serving: dict[str, bytes] = field(default_factory=dict)
+
+    def works(self, url: str, ders: Sequence[bytes]) -> bool:
+        return self.serving.get(url) in ders
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeProbe:
+    """Goes the way of a pull through the network's table."""
+
+    network: Network
+    probed: Counter[Route] = field(default_factory=Counter)
+
+    def probe(self, route: Route) -> ProbeResult:
+        self.probed[route] += 1
+        url = route.endpoint.url
+        if url not in self.network.serving:
+            return ProbeResult(
+                reached=frozenset(), reason=Reason.CONNECTION_REFUSED, detail="refused"
+            )
+        if not self.network.works(url, route.ders):
+            return ProbeResult(
+                reached=frozenset({ProbeStep.TCP}),
+                reason=Reason.UNKNOWN_AUTHORITY,
+                detail="signed by unknown authority",
+            )
+        return ProbeResult(reached=frozenset({ProbeStep.TCP, ProbeStep.TLS, ProbeStep.API}))
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeRuntime:
+    """Reads the fake disk as containerd would, by readers of its own, and pulls through it.
+
+    `default_works`: names without a directory are pulled through somebody's `_default`.
+    """
+
+    files: FakeHostFiles
+    network: Network
+    roots: tuple[Folder, ...]
+    identity: str = "containerd 1"
+    default_works: bool = False
+    trouble: NodeTrouble | None = None
+    problems: tuple[Problem, ...] = ()
+    proved: list[str] = field(default_factory=list)
+
+    def observe(self) -> RuntimeView:
+        if self.trouble is not None:
+            raise self.trouble
+        return RuntimeView(
+            kind="containerd",
+            version="2.1.4",
+            pid=7,
+            socket=HostPath("/run/containerd/containerd.sock"),
+            config_file=HostPath("/etc/containerd/config.toml"),
+            roots=self.roots,
+            identity=self.identity,
+            problems=self.problems,
+        )
+
+    def signature(self) -> Hashable:
+        return self.identity
+
+    def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:  # noqa: ARG002 - the port's
+        self.proved += hosts
+        return {host: self.pull(host) for host in hosts}
+
+    def pull(self, host: str) -> Proof:
+        """What the pull of an absent tag meets now. The first root that knows the host counts."""
+        for root in self.roots:
+            found = self.files.read(root.child(host))
+            if isinstance(found, FoundFolder) and HOSTS_FILE in found.files:
+                return self._pull_through(found)
+        if self.default_works:
+            return Proof(reason=None, detail="not found")
+        return Proof(reason=Reason.RUNTIME_IGNORES_FILES, detail=f"lookup {host}: no such host")
+
+    def _pull_through(self, found: FoundFolder) -> Proof:
+        try:
+            hosts = tomllib.loads(found.files[HOSTS_FILE].decode())
+        except ValueError as error:
+            return Proof(reason=Reason.PULL_FAILED, detail=str(error))
+        if hosts.get("ca") != CA_FILE or CA_FILE not in found.files:
+            return Proof(reason=Reason.PULL_FAILED, detail="open ca.crt: no such file")
+        ders = tuple(find_certificates(found.files[CA_FILE].decode("latin-1")))
+        if self.network.works(str(hosts.get("server")), ders):
+            return Proof(reason=None, detail="not found")
+        return Proof(reason=Reason.PULL_FAILED, detail="x509: unknown authority")

@@ -1,0 +1,211 @@
+"""The ports in memory. `tests/contracts` holds them to what the real adapters do.
+
+All of them share `Faults`: every effect counts, and the n-th may fail or end the process.
+"""
+
+import threading
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agent.errors import ClusterTrouble, NodeTrouble, Problem, Reason
+from agent.planning import known_good as views
+from agent.planning import ledger as ledgers
+from agent.planning.known_good import KnownGood
+from agent.planning.ledger import Ledger
+from agent.planning.model import (
+    OUR_FILES,
+    Blocked,
+    ClusterView,
+    CreateFolder,
+    Folder,
+    Found,
+    FoundFolder,
+    Missing,
+    RemoveEmptyFolder,
+    RemoveFolder,
+    ReplaceFile,
+)
+from tests.anchors import NOW
+
+MACHINE_ID = "5f0c"
+DISK_FULL = NodeTrouble(Problem(reason=Reason.DISK_FULL, where="/etc", detail="no space left"))
+
+
+class CrashNow(BaseException):
+    """The process ends here, as by kill -9: nothing may catch it."""
+
+
+@dataclass(slots=True)
+class Faults:
+    """Counts effects; before the one numbered `at` (from 1) it raises `error`."""
+
+    at: int = 0
+    error: BaseException = DISK_FULL
+    effects: int = 0
+
+    def strike(self) -> None:
+        self.effects += 1
+        if self.effects == self.at:
+            raise self.error
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeSource:
+    """Says what it is told to say."""
+
+    answer: ClusterView | ClusterTrouble
+
+    def view(self) -> ClusterView:
+        if isinstance(self.answer, ClusterTrouble):
+            raise self.answer
+        return self.answer
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeHostFiles:
+    """A tree of paths: bytes for a file, None for a directory. Bases are there from the start."""
+
+    tree: dict[str, bytes | None] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
+    unlinked: bool = False
+
+    def names(self, folder: Folder) -> tuple[str, ...]:
+        prefix = f"{folder.path}/"
+        below = (path.removeprefix(prefix) for path in self.tree if path.startswith(prefix))
+        return tuple(sorted(name for name in below if "/" not in name))
+
+    def read(self, folder: Folder) -> Found:
+        if folder.path not in self.tree:
+            return Missing()
+        if self.tree[folder.path] is not None:
+            return Blocked(reason=Reason.HOST_TAKEN, detail="it is no directory")
+        contents = {name: self.tree[f"{folder.path}/{name}"] for name in self.names(folder)}
+        files = {
+            name: content
+            for name, content in contents.items()
+            if name in OUR_FILES and content is not None
+        }
+        return FoundFolder(
+            files=files, others=tuple(name for name in contents if name not in files)
+        )
+
+    def missing(self, folder: Folder) -> tuple[Folder, ...]:
+        ways = [
+            Folder(base=folder.base, below=folder.below[: end + 1])
+            for end in range(len(folder.below))
+        ]
+        return tuple(way for way in ways if way.path not in self.tree)
+
+    def signature(self, folder: Folder) -> Hashable:
+        return tuple(sorted(item for item in self.tree.items() if item[0].startswith(folder.path)))
+
+    def check_linked(self, folder: Folder) -> None:
+        if self.unlinked:
+            raise _trouble(Reason.UNLINKED, folder)
+
+    def sweep(self, folder: Folder) -> None:
+        """Nothing is ever half-made here: every step is done or not."""
+
+    def create_folder(self, step: CreateFolder) -> None:
+        self.faults.strike()
+        if step.folder.path in self.tree:
+            raise _trouble(Reason.HOST_TAKEN, step.folder)
+        for folder in self.missing(step.folder):
+            self.tree[folder.path] = None
+        for name, content in step.files:
+            self.tree[f"{step.folder.path}/{name}"] = content
+
+    def replace_file(self, step: ReplaceFile) -> None:
+        self.faults.strike()
+        path = f"{step.folder.path}/{step.name}"
+        if step.folder.path not in self.tree:
+            raise _trouble(Reason.IO_ERROR, step.folder)
+        if path in self.tree and self.tree[path] is None:
+            raise _trouble(Reason.HOST_TAKEN, step.folder)
+        self.tree[path] = step.content
+
+    def remove_folder(self, step: RemoveFolder) -> None:
+        self.faults.strike()
+        for name in step.names:
+            if self.tree.get(f"{step.folder.path}/{name}") is not None:
+                del self.tree[f"{step.folder.path}/{name}"]
+        self._remove_if_empty(step.folder)
+
+    def remove_empty_folder(self, step: RemoveEmptyFolder) -> None:
+        self.faults.strike()
+        self._remove_if_empty(step.folder)
+
+    def _remove_if_empty(self, folder: Folder) -> None:
+        if not self.names(folder) and self.tree.get(folder.path, b"") is None:
+            del self.tree[folder.path]
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeState:
+    """What it keeps has been through JSON, as on the disk."""
+
+    ledger: str = ""
+    known_good: str = ""
+    faults: Faults = field(default_factory=Faults)
+
+    def load_ledger(self) -> Ledger:
+        return ledgers.decode(self.ledger, machine_id=MACHINE_ID) if self.ledger else Ledger()
+
+    def save_ledger(self, ledger: Ledger) -> None:
+        self.faults.strike()
+        self.ledger = ledgers.encode(ledger, machine_id=MACHINE_ID)
+
+    def load_known_good(self) -> KnownGood:
+        return views.decode(self.known_good) if self.known_good else KnownGood()
+
+    def save_known_good(self, known_good: KnownGood) -> None:
+        text = views.encode(known_good)
+        if text != self.known_good:
+            self.faults.strike()
+        self.known_good = text
+
+    def signature(self) -> Hashable:
+        return self.ledger
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        yield
+
+    def wipe(self) -> None:
+        self.ledger = self.known_good = ""
+
+
+@dataclass(slots=True)
+class FakeClock:
+    """Stands still until told otherwise; monotonic seconds pass with the wall clock."""
+
+    time: datetime = NOW
+    ticks: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        self.time += self.ticks
+        return (self.time - NOW).total_seconds()
+
+    def advance(self, span: timedelta) -> None:
+        self.time += span
+
+
+class NoWait(threading.Event):
+    """A stop event whose waits end at once, and are counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = 0
+
+    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - that of Event
+        self.waits += 1
+        return self.is_set()
+
+
+def _trouble(reason: Reason, folder: Folder) -> NodeTrouble:
+    return NodeTrouble(Problem(reason=reason, where=folder.path, detail="the fake refuses"))
