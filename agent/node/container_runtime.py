@@ -85,10 +85,12 @@ class ContainerdRuntime:
         if self._setting not in SUPPORTED:
             raise self._not_found(f"--runtime {self._setting} is not supported")
         daemon = self._finder.find()
-        main = main_file(daemon)
         try:
-            configuration = read_configuration(self._host_root, main, required=is_told(daemon))
-            return self._view(daemon, configuration)
+            configuration = self._read(daemon)
+            socket = self._socket(daemon, configuration)
+            if self._learn_version(daemon, socket):
+                configuration = self._read(daemon)
+            return self._view(daemon, socket, configuration)
         except NodeTrouble as trouble:
             if trouble.problem.reason is not Reason.RUNTIME_CONFIG_BROKEN:
                 raise
@@ -111,7 +113,14 @@ class ContainerdRuntime:
             files=tuple(state_of(self._host_root, path) for path in known.watched),
         )
 
-    def _view(self, daemon: Daemon | None, configuration: Configuration) -> RuntimeView:
+    def _read(self, daemon: Daemon | None) -> Configuration:
+        version = parse_version(self._known.version)
+        return read_configuration(
+            self._host_root, main_file(daemon), required=is_told(daemon), version=version
+        )
+
+    def _socket(self, daemon: Daemon | None, configuration: Configuration) -> HostPath:
+        """Where CRI is served. Raises NodeTrouble when it is nowhere."""
         files, main = configuration.files, configuration.main
         effective = merge(files, version=parse_version(self._known.version))
         socket = clean(daemon.address) if daemon and daemon.address else effective.socket
@@ -119,8 +128,28 @@ class ContainerdRuntime:
             raise self._not_found(f"no containerd runs, and neither {main} nor {socket} exists")
         if not effective.serves_cri:
             raise self._not_found(f"the only containerd has its CRI plugin disabled, in {main}")
-        version = self._version(daemon, socket)
-        directories = find_registry_directories(files, main=main, version=version)
+        return socket
+
+    def _learn_version(self, daemon: Daemon | None, socket: HostPath) -> bool:
+        """Ask a process for its version once; until it answers, the last one known is kept.
+
+        Whether it is another than was known.
+        """
+        known = self._known
+        state = state_of(self._host_root, socket)
+        if state is None or known.version_of == (daemon, state):
+            return False
+        match self._cri.version(socket):
+            case (name, text) if name == KIND:
+                version = text.removeprefix("v")
+                self._known = replace(known, version_of=(daemon, state), version=version)
+        return self._known.version != known.version
+
+    def _view(
+        self, daemon: Daemon | None, socket: HostPath, configuration: Configuration
+    ) -> RuntimeView:
+        main, version = configuration.main, self._known.version
+        directories = find_registry_directories(configuration.files, main=main, version=version)
         states = [state_of(self._host_root, path) for path in configuration.watched]
         self._known = replace(
             self._known,
@@ -157,18 +186,6 @@ class ContainerdRuntime:
             identity=_digest(daemon, known.version, problem, state_of(self._host_root, broken)),
             problems=(problem,),
         )
-
-    def _version(self, daemon: Daemon | None, socket: HostPath) -> str:
-        """The version behind the socket; until it answers, the one that answered last."""
-        state = state_of(self._host_root, socket)
-        if state is None or self._known.version_of == (daemon, state):
-            return self._known.version
-        match self._cri.version(socket):
-            case (name, version) if name == KIND:
-                self._known = replace(
-                    self._known, version_of=(daemon, state), version=version.removeprefix("v")
-                )
-        return self._known.version
 
     def _left_traces(self, socket: HostPath) -> bool:
         places = (socket, HostPath(posixpath.dirname(DEFAULT_CONFIG)))

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from agent.node.node_trouble import node_trouble
 from agent.node.seen_path import seen_path
 from agent.planning.containerd_files import ConfigFile, broken, parse_config_file
+from agent.planning.containerd_merge import Version, import_paths
 from agent.planning.model import HostPath
 
 MAX_BYTES = 4 << 20  # a configuration is a few KiB; this is somebody's disk image
@@ -40,7 +41,9 @@ class Configuration:
         return digest.hexdigest()
 
 
-def read_configuration(host_root: Path, main: HostPath, *, required: bool) -> Configuration:
+def read_configuration(
+    host_root: Path, main: HostPath, *, required: bool, version: Version | None
+) -> Configuration:
     """Read the main file and its imports; `required` when the command line names the file.
 
     Raises NodeTrouble: runtime-config-broken where containerd would not start, or what the
@@ -63,7 +66,7 @@ def read_configuration(host_root: Path, main: HostPath, *, required: bool) -> Co
         file = parse_config_file(path, content)
         files.append(file)
         loaded.add(path)
-        for name in file.imports:
+        for name in import_paths(file, version=version):
             matches = [name]
             if "*" in name:
                 watched[HostPath(name.rpartition("/")[0] or "/")] = None

@@ -52,8 +52,9 @@ class DaemonFinder:
         """Smaller is better; among equals `min` takes the first, which is the oldest."""
         serves_cri = readable = True
         try:
-            main = main_file(daemon)
-            configuration = read_configuration(self._host_root, main, required=is_told(daemon))
+            configuration = read_configuration(
+                self._host_root, main_file(daemon), required=is_told(daemon), version=None
+            )
             serves_cri = merge(configuration.files, version=None).serves_cri
         except NodeTrouble:
             readable = False

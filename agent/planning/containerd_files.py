@@ -47,16 +47,6 @@ class ConfigFile:
         """The plugins that this file turns off."""
         return strings(self.values, "disabled_plugins")
 
-    @property
-    def imports(self) -> tuple[HostPath, ...]:
-        """What it imports, in order: absolute paths, or patterns where they have a `*`.
-
-        Relative ones start from the importing file (containerd 1.5 to 2.4, server/config/config.go,
-        resolveImports; only up to 1.6.2x a relative *pattern* starts from the working directory).
-        """
-        here = posixpath.dirname(self.path)
-        return tuple(clean(posixpath.join(here, name)) for name in strings(self.values, "imports"))
-
 
 def parse_config_file(path: HostPath, content: bytes) -> ConfigFile:
     """Read one file. Raises NodeTrouble (runtime-config-broken) as containerd would not start."""

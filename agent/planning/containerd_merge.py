@@ -14,6 +14,7 @@ on the real program (tests/realnode/test_config_discovery.py):
 A runtime whose version is not known is read as the newest generation does.
 """
 
+import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,8 +29,10 @@ from agent.planning.containerd_files import (
     SHORT_CRI,
     ConfigFile,
     Table,
+    clean,
     section,
     string,
+    strings,
 )
 from agent.planning.model import HostPath
 
@@ -38,6 +41,7 @@ Version: TypeAlias = tuple[int, int, int]
 DEFAULT_SOCKET = HostPath("/run/containerd/containerd.sock")
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?!\d).*")
+_PATTERNS_FROM_FILE: tuple[Version, ...] = ((1, 6, 29), (1, 7, 16))
 _SHORT_NAMES = 1  # the last file version that calls the plugin `cri`; 0 is a file without one
 _GRPC_TABLE = 2  # the file version whose registry settings stand in the plugin of the CRI server
 _SERVER_PLUGINS = 4  # the first file version that has the socket among the plugins
@@ -99,6 +103,21 @@ def merge(files: Sequence[ConfigFile], *, version: Version | None) -> Effective:
 def merged_version(files: Sequence[ConfigFile], *, start: int) -> int:
     """The last version that a file names; `start` when none does."""
     return next((file.version for file in reversed(files) if file.version), start)
+
+
+def import_paths(file: ConfigFile, *, version: Version | None) -> tuple[HostPath, ...]:
+    """What a file imports, in order: absolute paths, and patterns where there is a `*`.
+
+    Relative ones start from the importing file; but in older releases a relative pattern started
+    from the working directory (resolveImports; changed in 1.6.29 and 1.7.16).
+    """
+    here = posixpath.dirname(file.path)
+    since = next((fix for fix in _PATTERNS_FROM_FILE if version and version[:2] == fix[:2]), None)
+    from_root = version is not None and version < (since or _PATTERNS_FROM_FILE[0])
+    return tuple(
+        clean(name if from_root and "*" in name else posixpath.join(here, name))
+        for name in strings(file.values, "imports")
+    )
 
 
 def _last_address(files: Sequence[ConfigFile]) -> str:

@@ -249,6 +249,13 @@ CASES = {
             "conf.d/30.txt": lines(GRPC, OTHER),
         }
     ),
+    "imports by a relative pattern: 1.6.20 looks in its working directory": Case(
+        files={
+            "config.toml": lines("version = 2", 'imports = ["conf.d/*.toml"]'),
+            "conf.d/20.toml": lines(GRPC, PATH),
+        },
+        expected=each(UNSET, READS, READS, READS, READS),
+    ),
     "imports of imports, in a circle, the nearer ones first": Case(
         files={
             "config.toml": lines("version = 2", 'imports = ["a/a.toml", "b.toml"]'),
@@ -363,9 +370,7 @@ def test_what_we_say_is_read_is_what_containerd_pulls_with(ground: Ground, case:
     view = ground.observe()
     ground.write_hosts(view)
 
-    assert view.version == ground.node.containerd_version.partition("~")[0].partition("+")[0] or (
-        view.version.startswith(ground.version)
-    )
+    assert view.version.startswith(f"{ground.version}.")
     assert [problem.reason for problem in view.problems] == ([expected] if expected else [])
     assert ("not found" if expected is READS else "lookup") in ground.pull_absent()
 
@@ -400,7 +405,7 @@ def test_the_change_we_show_is_the_change_that_is_needed(ground: Ground, name: s
     ground.write_hosts(view)
 
     subprocess.run(
-        ["patch", "-p1", "--fuzz=0"],
+        ["/usr/bin/patch", "-p1", "--fuzz=0"],
         input=view.change_needed.encode(),
         cwd=ground.node.root,
         check=True,
