@@ -1,8 +1,8 @@
 """What the runtime's answer to the pull of an absent tag proves.
 
-The words are containerd's, collected from real runs of 1.6, 1.7, 2.1 and 2.2
-(tests/node/test_cri_verdict.py has them verbatim): a CRI answer has no other machine-readable
-part, and its gRPC code is `Unknown` for almost everything.
+The words are containerd's, collected from real runs of 1.6, 1.7, 2.1, 2.2 and 2.3 (verbatim in
+tests/node/test_cri_verdict.py): a CRI answer has no other part to tell them apart by, and its
+gRPC code is `UNKNOWN` for nearly everything.
 """
 
 from agent.errors import Reason
@@ -28,17 +28,11 @@ def absent_image(host: str) -> str:
 
 
 def judge_pull(*, host: str, code: str, words: str) -> Proof:
-    """Judge one answer: `code` is the gRPC status name, `words` its details.
-
-    A lookup proves that our file is ignored only when it is of the image's own host: a token
-    realm is looked up too, and then the file was read.
-    """
-    name, _, port = host.rpartition(":")
-    own_lookup = f"lookup {name if port.isdecimal() else host}"
+    """Judge one answer: `code` is the gRPC status name, `words` its details."""
     verdicts: tuple[tuple[bool, Reason | None], ...] = (
         (code == "OK", None),
         (code == "NOT_FOUND" and f"{absent_image(host)}: not found" in words, None),
-        (f"{own_lookup} " in words or f"{own_lookup}:" in words, Reason.RUNTIME_IGNORES_FILES),
+        (_went_by_name(host, words), Reason.RUNTIME_IGNORES_FILES),
         (any(text in words for text in REACHED), None),
         (code in {"UNAVAILABLE", "UNIMPLEMENTED"}, Reason.RUNTIME_UNREACHABLE),
         (code == "DEADLINE_EXCEEDED", Reason.TIMEOUT),
@@ -46,4 +40,25 @@ def judge_pull(*, host: str, code: str, words: str) -> Proof:
         (True, Reason.PULL_FAILED),
     )
     reason = next(reason for holds, reason in verdicts if holds)
+    if code == "OK":
+        return Proof(reason=None, detail="pulled: somebody made that tag")
     return Proof(reason=reason, detail=words or code)
+
+
+def _went_by_name(host: str, words: str) -> bool:
+    """Whether the runtime asked the cluster hostname itself, as without our file.
+
+    A token realm may stand on that very name: whoever came to ask for a token had read the file.
+    """
+    name, _, port = host.rpartition(":")
+    name = name if port.isdecimal() else host
+    by_name = (
+        f"lookup {name} ",
+        f"lookup {name}:",
+        f"address {name}: no suitable address",
+        # The node can resolve the name, and what answers there is not our endpoint.
+        f'Head "https://{host}/',
+        f"HEAD request to https://{host}/",
+        f"pulling from host {host} ",
+    )
+    return "failed to authorize" not in words and any(text in words for text in by_name)
