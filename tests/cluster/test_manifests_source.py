@@ -285,14 +285,20 @@ def test_the_directories_to_watch_are_those_that_are_read(tmp_path: Path) -> Non
     assert directory.directories == (tmp_path, Path("/etc/ca"))
 
 
-def test_only_what_changed_is_parsed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed: list[str] = []
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect the names of the files that are parsed."""
+    found: list[str] = []
 
     def counting(path: Path, content: bytes) -> object:
-        parsed.append(path.name)
+        found.append(path.name)
         return read_manifests(path, content)
 
     monkeypatch.setattr(manifests, "read_manifests", counting)
+    return found
+
+
+def test_only_what_changed_is_parsed_again(tmp_path: Path, parsed: list[str]) -> None:
     for name in "abc":
         (tmp_path / f"{name}.yaml").write_text(service(name))
     directory = source(tmp_path)
@@ -304,6 +310,18 @@ def test_only_what_changed_is_parsed_again(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "b.yaml").write_text(service("other"))
     assert names(directory.view()) == ["registry/a", "registry/c", "registry/other"]
     assert parsed[3:] == ["b.yaml"]
+
+
+def test_what_may_change_again_in_the_same_tick_is_parsed_again(
+    tmp_path: Path, parsed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifests, "_RACY_NANOSECONDS", 3600 * 10**9)
+    (tmp_path / "a.yaml").write_text(service())
+    directory = source(tmp_path)
+    directory.view()
+    directory.view()
+
+    assert parsed == ["a.yaml", "a.yaml"]
 
 
 def test_a_change_of_equal_length_in_the_same_tick_is_seen(tmp_path: Path) -> None:
