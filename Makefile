@@ -35,6 +35,7 @@ check: venv
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy -p tests.ground
 	$(PY) -m coverage run -m pytest -q -m "not realnode and not realcluster"
 	$(PY) -m coverage report
 

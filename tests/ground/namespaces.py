@@ -44,6 +44,13 @@ class NodeProcess(subprocess.Popen[str]):
         child = wait_until(find_child, what="the program has started or ended")
         if child > 0:
             os.kill(child, sig)
+        if sig in {signal.SIGCONT, signal.SIGKILL}:
+            self.wake_nsenter()
+
+    def wake_nsenter(self) -> None:
+        """Let nsenter go on: it stops with its program, and a stopped one never reaps it."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGCONT)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -81,6 +88,7 @@ class Namespaces:
     def __init__(self, *, root: Path, programs: Mapping[str, Path]) -> None:
         """Start the first process, which mounts the machine and `programs` below the root."""
         self.root = root
+        self._started: list[NodeProcess] = []
         pairs = [part for name, tree in programs.items() for part in (str(tree), name)]
         script = 'root=$1; shift; unshare "$@"; rm -rf --one-file-system "$root"'
         flags = [*(f"--{kind}" for kind in _KINDS), "--fork", "--kill-child"]
@@ -107,7 +115,8 @@ class Namespaces:
         if self._pipe(self._holder.stdout).readline() != "ready\n":
             said = self._pipe(self._holder.stderr).read().strip()
             self.close()
-            raise NodeTroubleError(f"the node's first process failed (root needed): {said}")
+            hint = "" if os.geteuid() == 0 else " (real nodes need root)"
+            raise NodeTroubleError(f"the node's first process failed{hint}: {said}")
         self.first_pid = self._find_first()
 
     def popen(
@@ -124,7 +133,7 @@ class Namespaces:
         inside = ["chroot", str(self.root)] if chroot else []
         folder = "/" if chroot else str(cwd or Path.cwd())
         kinds = [f"--{kind}" for kind in _KINDS]
-        return NodeProcess(
+        process = NodeProcess(
             [
                 *("nsenter", f"--target={self.first_pid}", *kinds, "--"),
                 *("env", f"--chdir={folder}", *inside, *command),
@@ -134,7 +143,10 @@ class Namespaces:
             stdout=stdout,
             stderr=stderr,
             text=True,
+            process_group=0,  # if the test dies, the kernel wakes a stopped group that it orphans
         )
+        self._started = [p for p in self._started if p.poll() is None] + [process]
+        return process
 
     def run(
         self,
@@ -160,6 +172,8 @@ class Namespaces:
     def close(self) -> None:
         """End the first process and with it everything inside; the root directory goes too."""
         self._pipe(self._holder.stdin).close()
+        for process in self._started:
+            process.wake_nsenter()
         self._holder.wait(timeout=60)
         self._pipe(self._holder.stdout).close()
         self._pipe(self._holder.stderr).close()

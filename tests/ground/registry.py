@@ -7,7 +7,8 @@ without its network; the fronts are nginx, on the node's own addresses.
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -96,6 +97,23 @@ class Registry:
         if self._backend:
             self._backend.end()
             self._backend = None
+
+    @contextmanager
+    def hanging(self, *, fronts: bool = False) -> Iterator[None]:
+        """Accept requests and answer none until the end; with `fronts` not even a TLS greeting."""
+        process = self._nginx if fronts else self._backend
+        if process is None:
+            raise NodeTroubleError("what is to hang does not run")
+        workers = _workers(process.program_pid) if fronts else set()
+        process.send_signal(signal.SIGSTOP)
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
+            process.send_signal(signal.SIGCONT)
 
     def push(self, repository: str, tag: str = "v1", *, text: str = "hello\n") -> str:
         """Push a tiny image and return its digest."""

@@ -229,8 +229,10 @@ def test_a_signal_reaches_the_program_itself(node: Node):
 
 def test_nothing_is_left_of_a_node_whose_test_was_killed():
     code = (
-        "import sys; from tests.ground import programs; from tests.ground.node import Node;"
+        "import signal, sys;"
+        "from tests.ground import programs; from tests.ground.node import Node;"
         "node = Node(containerd=programs.containerd('1.6')); node.start_containerd();"
+        "node.popen(['sleep', '60']).send_signal(signal.SIGSTOP);"
         "print(node.root, node.namespaces.first_pid, flush=True); sys.stdin.read()"
     )
     pipe = subprocess.PIPE
@@ -290,3 +292,30 @@ def test_an_endpoint_can_vanish_and_come_back(node: Node, registry: Registry):
     node.remove_image(IMAGE)
     registry.close_front("main")
     assert "connection refused" in node.pull(IMAGE).error
+
+
+@newest_only
+def test_a_registry_can_hang(node: Node, registry: Registry):
+    authority = Authority.create()
+    serve(registry, authority)
+    node.start_containerd()
+    point_to(node, address=ADDRESS, ca=authority.pem)
+
+    for fronts in (False, True):
+        with registry.hanging(fronts=fronts):
+            pull = node.pull(IMAGE, timeout=1)
+        assert "DEADLINE_EXCEEDED" in pull.error
+
+    assert node.pull(IMAGE).error == ""
+
+
+@newest_only
+def test_a_stopped_program_does_not_keep_its_node_alive(containerd_version: str):
+    with Node(containerd=containerd_or_skip(containerd_version)) as made:
+        process = made.popen(["sleep", "60"])
+        process.send_signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{process.pid}/stat")
+        wait_until(lambda: ") T " in stat.read_text(), what="nsenter stops with its program")
+
+    assert process.wait(timeout=5) == -signal.SIGKILL
+    assert not made.root.exists()
