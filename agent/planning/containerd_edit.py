@@ -1,8 +1,9 @@
 """The one change of config.toml that a person has to make, as a unified diff.
 
-It sets `config_path` and leaves every other byte: tomlkit keeps comments, order and spacing. Which
-file and table it belongs in is not guessed: places are tried in the order in which a person would
-choose them, and the first that containerd's own rules read back as meant is taken.
+It sets `config_path` and leaves every other byte: a new table goes to the end of the file, where it
+parts no comment from what it is about; in a table that is there, tomlkit keeps comments, order and
+spacing. Which file and table it belongs in is not guessed: places are tried in the order in which a
+person would choose them, and the first that containerd's own rules read back as meant is taken.
 """
 
 import difflib
@@ -73,28 +74,44 @@ def _places(files: Sequence[ConfigFile], *, new: bool) -> Iterator[_Place]:
 
 
 def _set(place: _Place, config_path: str, *, new: bool) -> ConfigFile | None:
-    """The file with the value set there; None if tomlkit cannot, or would change more than that."""
+    """The file with the value set there; None if that cannot be done without changing more."""
     text = _NEW_FILE if new else place.file.text.removeprefix(BYTE_ORDER_MARK)
     mark = BYTE_ORDER_MARK if place.file.text.startswith(BYTE_ORDER_MARK) else ""
     names = ("plugins", place.plugin, "registry")
-    try:
-        document = tomlkit.parse(text)
-        table: tomlkit.TOMLDocument | tomlkit.items.Table = document
-        for name in names:
-            if name not in table:
-                table[name] = tomlkit.table(is_super_table=name != names[-1])
-            table = table[name]
-        table["config_path"] = config_path
-        changed = mark + tomlkit.dumps(document)
-        after = parse_config_file(place.file.path, changed.encode())
-    except (TOMLKitError, NodeTrouble, ValueError, TypeError):
-        return None
-    meant = tomllib.loads(text)
-    inner = meant
+    meant = inner = tomllib.loads(text)
     for name in names:
         inner = inner.setdefault(name, {})
     inner["config_path"] = config_path
-    return after if after.values == meant else None
+    for edit in (_append_table, _edit_table):
+        try:
+            changed = mark + edit(text, names, config_path)
+            after = parse_config_file(place.file.path, changed.encode())
+        except (TOMLKitError, NodeTrouble, ValueError):
+            continue
+        if after.values == meant:
+            return after
+    return None
+
+
+def _append_table(text: str, names: Sequence[str], config_path: str) -> str:
+    """The text with the table as its last; not TOML any more if the table is already there."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    header = tomlkit.key(names).as_string()
+    value = tomlkit.string(config_path).as_string()
+    gap = ("" if text.endswith("\n") or not text else end) + (end if text else "")
+    return f"{text}{gap}[{header}]{end}config_path = {value}{end}"
+
+
+def _edit_table(text: str, names: Sequence[str], config_path: str) -> str:
+    """The text with the value in the table that is there, however it is written."""
+    document = tomlkit.parse(text)
+    table: tomlkit.TOMLDocument | tomlkit.items.Table = document
+    for name in names:
+        if name not in table:
+            table[name] = tomlkit.table(is_super_table=name != names[-1])
+        table = table[name]
+    table["config_path"] = config_path
+    return tomlkit.dumps(document)
 
 
 def _diff(before: ConfigFile, after: ConfigFile, *, new: bool) -> str:
