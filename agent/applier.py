@@ -11,10 +11,10 @@ from typing import assert_never
 
 from agent.errors import NodeTrouble, Problem
 from agent.planning.ledger import Ledger, intend, settle
-from agent.planning.model import (
+from agent.planning.model import Folder
+from agent.planning.steps import (
     AwaitReaders,
     CreateFolder,
-    Folder,
     RemoveEmptyFolder,
     RemoveFolder,
     ReplaceFile,

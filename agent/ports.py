@@ -9,18 +9,15 @@ from agent.planning.known_good import KnownGood
 from agent.planning.ledger import Ledger
 from agent.planning.model import (
     ClusterView,
-    CreateFolder,
     Folder,
     Found,
     HostPath,
     ProbeResult,
     Proof,
-    RemoveEmptyFolder,
-    RemoveFolder,
-    ReplaceFile,
     Route,
     RuntimeView,
 )
+from agent.planning.steps import CreateFolder, RemoveEmptyFolder, RemoveFolder, ReplaceFile
 
 
 class Source(Protocol):

@@ -18,16 +18,12 @@ from agent.planning.answers import Answers, Unanswered
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
 from agent.planning.health import liveness, readiness
-from agent.planning.model import (
-    ClusterView,
-    Folder,
-    RuntimeView,
-    Step,
-)
+from agent.planning.model import ClusterView, Folder, RuntimeView
 from agent.planning.node_view import NodeView, folders_to_read
 from agent.planning.outcome import Outcome, RegistryStatus
 from agent.planning.plan import Occasion, Plan, make_plan
 from agent.planning.removal import Removal, plan_removal
+from agent.planning.steps import Step
 from agent.ports import Clock, HostFiles, Probe, Runtime, Source, State
 from agent.verifier import Verified, Verifier
 

@@ -40,18 +40,8 @@ from agent.node.leftovers import (
     sweep,
 )
 from agent.node.node_trouble import node_trouble
-from agent.planning.model import (
-    OUR_FILES,
-    Blocked,
-    CreateFolder,
-    Folder,
-    Found,
-    FoundFolder,
-    Missing,
-    RemoveEmptyFolder,
-    RemoveFolder,
-    ReplaceFile,
-)
+from agent.planning.model import OUR_FILES, Blocked, Folder, Found, FoundFolder, Missing
+from agent.planning.steps import CreateFolder, RemoveEmptyFolder, RemoveFolder, ReplaceFile
 
 MAX_FILE_BYTES = 1024 * 1024
 """More than this is no file of ours: a trust bundle comes out of an object of at most 1 MiB."""

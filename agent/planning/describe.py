@@ -13,13 +13,10 @@ from typing import assert_never
 
 from agent.errors import Problem
 from agent.planning.ledger import file_path
-from agent.planning.model import (
+from agent.planning.model import Folder, Found, FoundFolder, HostPath
+from agent.planning.steps import (
     AwaitReaders,
     CreateFolder,
-    Folder,
-    Found,
-    FoundFolder,
-    HostPath,
     RemoveEmptyFolder,
     RemoveFolder,
     ReplaceFile,

@@ -12,20 +12,16 @@ from dataclasses import dataclass, field
 from agent.planning.change import union
 from agent.planning.containerd_hosts import render_hosts_file
 from agent.planning.ledger import Ledger
-from agent.planning.model import (
-    CA_FILE,
-    HOSTS_FILE,
-    OUR_FILES,
+from agent.planning.model import CA_FILE, HOSTS_FILE, OUR_FILES, Folder, Route
+from agent.planning.ownership import Ours
+from agent.planning.steps import (
     AwaitReaders,
     CreateFolder,
-    Folder,
     RemoveEmptyFolder,
     RemoveFolder,
     ReplaceFile,
-    Route,
     Step,
 )
-from agent.planning.ownership import Ours
 from agent.planning.trust_bundle import render_trust_file
 
 

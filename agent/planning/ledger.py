@@ -14,15 +14,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from agent.planning.model import (
-    CreateFolder,
-    Folder,
-    HostPath,
-    RemoveEmptyFolder,
-    RemoveFolder,
-    ReplaceFile,
-    Step,
-)
+from agent.planning.model import Folder, HostPath
+from agent.planning.steps import CreateFolder, RemoveEmptyFolder, RemoveFolder, ReplaceFile, Step
 
 SCHEMA = 1
 

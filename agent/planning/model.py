@@ -1,4 +1,4 @@
-"""The nouns: what the cluster asks for, what the node has, and the steps from one to the other.
+"""The nouns: what the cluster asks for, what the node has, and what was seen when it was tried.
 
 Frozen values only, so that a plan can be printed, compared and tested without a node. Host paths
 are the node's own (`/etc/containerd/...`), never the agent's view of them: only `agent.node`
@@ -270,46 +270,3 @@ class Proof:
     def effective(self) -> bool:
         """Whether the runtime itself was seen to reach a registry under the name."""
         return self.reason is None
-
-
-# The steps: a closed union, dispatched by `match`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateFolder:
-    """Build a host's directory beside its place and rename it in, whole."""
-
-    folder: Folder
-    files: tuple[tuple[str, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplaceFile:
-    """Replace, or add, one file in a directory of ours, durably, in one rename."""
-
-    folder: Folder
-    name: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitReaders:
-    """Wait a moment: who has read the old hosts.toml may not yet have read the CA it names."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveFolder:
-    """Rename a host's directory out and delete these files of ours, and it when then empty."""
-
-    folder: Folder
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveEmptyFolder:
-    """Delete a directory that we made, if nobody put anything into it."""
-
-    folder: Folder
-
-
-Step: TypeAlias = CreateFolder | ReplaceFile | AwaitReaders | RemoveFolder | RemoveEmptyFolder

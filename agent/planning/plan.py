@@ -17,9 +17,10 @@ from agent.planning.endpoint_choice import choose_endpoint
 from agent.planning.folder_steps import Draft
 from agent.planning.hostnames import registry_of, shadow_of
 from agent.planning.ledger import Ledger, adopt
-from agent.planning.model import Endpoint, Folder, RegistryName, Route, Step
+from agent.planning.model import Endpoint, Folder, RegistryName, Route
 from agent.planning.node_view import NodeView
 from agent.planning.ownership import Foreign, Nobodys, Ours
+from agent.planning.steps import Step
 from agent.planning.withdrawal import judge_withdrawal
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from agent.errors import Problem, Reason
 from agent.planning.folder_steps import Draft
 from agent.planning.ledger import Ledger, adopt
-from agent.planning.model import Folder, FoundFolder, RemoveFolder, Step
+from agent.planning.model import Folder, FoundFolder
 from agent.planning.node_view import NodeView
 from agent.planning.ownership import Ours, is_as_written
+from agent.planning.steps import RemoveFolder, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

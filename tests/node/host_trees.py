@@ -2,16 +2,8 @@
 
 from pathlib import Path
 
-from agent.planning.model import (
-    CA_FILE,
-    HOSTS_FILE,
-    OUR_FILES,
-    CreateFolder,
-    Folder,
-    HostPath,
-    RemoveFolder,
-    ReplaceFile,
-)
+from agent.planning.model import CA_FILE, HOSTS_FILE, OUR_FILES, Folder, HostPath
+from agent.planning.steps import CreateFolder, RemoveFolder, ReplaceFile
 
 HOST = "knative.registry.svc.cluster.local:5000"
 OLD = {HOSTS_FILE: b"old hosts\n", CA_FILE: b"old ca\n"}

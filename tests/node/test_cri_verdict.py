@@ -149,7 +149,7 @@ def test_an_answer_of_the_registry_proves_the_file_effective(code, words):
 def test_asking_for_the_name_itself_proves_the_file_ignored(code, words):
     proof = judge_pull(host=HOST, code=code, words=words)
     assert proof.reason is Reason.RUNTIME_IGNORES_FILES
-    assert proof.detail == words
+    assert words in proof.detail
 
 
 @pytest.mark.parametrize("words", FAILED.values(), ids=FAILED)

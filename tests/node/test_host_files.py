@@ -16,10 +16,8 @@ from agent.planning.model import (
     FoundFolder,
     HostPath,
     Missing,
-    RemoveEmptyFolder,
-    RemoveFolder,
-    ReplaceFile,
 )
+from agent.planning.steps import RemoveEmptyFolder, RemoveFolder, ReplaceFile
 from tests.node.host_trees import (
     BASE,
     CREATE,

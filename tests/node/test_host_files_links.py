@@ -14,16 +14,8 @@ from hypothesis import strategies as st
 from agent.errors import NodeTrouble, Reason
 from agent.node.host_files import HostFiles
 from agent.node.host_root import HostRoot
-from agent.planning.model import (
-    Blocked,
-    CreateFolder,
-    Folder,
-    FoundFolder,
-    HostPath,
-    RemoveEmptyFolder,
-    RemoveFolder,
-    ReplaceFile,
-)
+from agent.planning.model import Blocked, Folder, FoundFolder, HostPath
+from agent.planning.steps import CreateFolder, RemoveEmptyFolder, RemoveFolder, ReplaceFile
 from tests.node.host_trees import (
     CREATE,
     FOLDER,

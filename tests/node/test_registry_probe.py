@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
@@ -16,7 +15,7 @@ from agent.node.registry_probe import RegistryProbe
 from agent.planning.model import Endpoint, ProbeResult, ProbeStep, Route
 from tests.ground.certificates import Authority, Certificate
 from tests.node.same_name import ca_and_certificate
-from tests.node.tls_server import Server, dropping, serving, status
+from tests.node.tls_server import dropping, serving, status
 
 ALL = {ProbeStep.TCP, ProbeStep.TLS, ProbeStep.API}
 TCP_ONLY = {ProbeStep.TCP}
@@ -153,6 +152,20 @@ class TestCertificates:
         assert result.reason is Reason.MISSING_IP_SAN
         assert result.detail.endswith("it names nothing at all")
 
+    def test_names_that_the_server_does_not_tell_twice_are_passed_over(self, ca, probe):
+        with serving(certificate=ca.issue()) as server:
+            server.context.sni_callback = lambda *_: setattr(server, "context", None)
+            result = probe.probe(server.route(ca))
+        assert result.reason is Reason.MISSING_IP_SAN
+        assert result.detail.endswith("it names others, which it did not tell when asked again")
+
+    def test_a_fault_without_a_name_of_its_own_fails_tls_in_openssls_words(self, probe):
+        limited = Authority.create(permitted_dns=["registry.svc"])
+        with serving(certificate=limited.issue(ips=LOOPBACK, dns=["docker.io"])) as server:
+            result = probe.probe(server.route(limited))
+        assert verdict(result) == (Reason.TLS_FAILED, TCP_ONLY)
+        assert result.detail == "certificate of 127.0.0.1: permitted subtree violation"
+
     def test_an_expired_certificate_is_expired(self, ca, probe):
         certificate = ca.issue(ips=LOOPBACK, not_after=datetime.now(UTC) - HOUR)
         with serving(certificate=certificate) as server:
@@ -240,59 +253,6 @@ class TestHttp:
         endless = b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n"
         with serving(endless, certificate=good(ca)) as server:
             assert probe.probe(server.route(ca)).works
-
-
-class TestTime:
-    def test_a_server_that_says_nothing_times_out_in_tls(self, probe):
-        with serving() as server:
-            server.speak = server.hold
-            result = probe.probe(server.route())
-        assert verdict(result) == (Reason.TIMEOUT, TCP_ONLY)
-
-    def test_a_registry_that_says_nothing_times_out_in_http(self, ca, probe):
-        with serving(certificate=good(ca)) as server:
-            server.speak = server.hold
-            result = probe.probe(server.route(ca))
-        assert verdict(result) == (Reason.TIMEOUT, TCP_AND_TLS)
-
-    def test_a_byte_now_and_then_does_not_stretch_the_attempt(self, ca, probe):
-        with serving(certificate=good(ca)) as server:
-            head = b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000
-            server.speak = server.drip(head, seconds_per_byte=0.05)
-            began = monotonic()
-            result = probe.probe(server.route(ca))
-        assert verdict(result) == (Reason.TIMEOUT, TCP_AND_TLS)
-        assert monotonic() - began < 3  # two attempts of 0.5 s each
-
-    def test_one_timeout_is_tried_again_before_it_counts(self, ca, probe):
-        with serving(certificate=good(ca)) as server:
-            silent_once(server)
-            assert probe.probe(server.route(ca)).works
-        assert server.connections == 2
-
-    def test_nothing_but_a_timeout_is_tried_again(self, ca, probe):
-        with serving(status("503 Busy"), certificate=good(ca)) as server:
-            probe.probe(server.route(ca))
-        assert server.connections == 1
-
-    def test_the_wait_before_the_second_try_ends_when_the_agent_stops(self, ca, host_root):
-        stop = threading.Event()
-        stop.set()
-        probe = RegistryProbe(host_root, stop, attempt_seconds=0.3, retry_after=lambda: 3600)
-        with serving(certificate=good(ca)) as server:
-            silent_once(server)
-            assert probe.probe(server.route(ca)).reason is Reason.TIMEOUT
-        assert server.connections == 1
-
-
-def silent_once(server: Server) -> None:
-    """Hold the first connection, answer the ones after it."""
-    answer = server.speak
-
-    def speak(connection: socket.socket) -> None:
-        (server.hold if server.connections == 1 else answer)(connection)
-
-    server.speak = speak
 
 
 def route_to(address: str, port: int) -> Route:
