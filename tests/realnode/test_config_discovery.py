@@ -371,6 +371,7 @@ def test_what_we_say_is_read_is_what_containerd_pulls_with(ground: Ground, case:
     ground.write_hosts(view)
 
     assert view.version.startswith(f"{ground.version}.")
+    assert view.pid is not None
     assert [problem.reason for problem in view.problems] == ([expected] if expected else [])
     assert ("not found" if expected is READS else "lookup") in ground.pull_absent()
 
