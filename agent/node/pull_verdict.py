@@ -40,9 +40,11 @@ def judge_pull(*, host: str, code: str, words: str) -> Proof:
         (True, Reason.PULL_FAILED),
     )
     reason = next(reason for holds, reason in verdicts if holds)
-    if code == "OK":
-        return Proof(reason=None, detail="pulled: somebody made that tag")
-    return Proof(reason=reason, detail=words or code)
+    details = {
+        "OK": "pulled: somebody made that tag",
+        "DEADLINE_EXCEEDED": f"no answer in time: {words}",
+    }
+    return Proof(reason=reason, detail=details.get(code, words or code))
 
 
 def _went_by_name(host: str, words: str) -> bool:

@@ -48,8 +48,8 @@ class RegistryProbe:
     def probe(self, route: Route) -> ProbeResult:
         """Try the way; after a timeout once more, because one lost packet must hold nothing.
 
-        Never raises for what it meets. Takes at most two attempts and the wait between them,
-        which ends early, with the first result, when the agent is told to stop.
+        Never raises for what it meets. Takes at most two attempts, 10 s each, and the wait between
+        them, which ends early, with the first result, when the agent is told to stop.
         """
         result = self._try(route)
         if result.reason is Reason.TIMEOUT and not self._stop.wait(self._retry_after()):
