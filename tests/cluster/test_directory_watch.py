@@ -142,6 +142,21 @@ def test_it_follows_a_directory_that_is_deleted_and_made_again(directory: Path) 
         assert watch.woke()
 
 
+def test_it_follows_a_directory_made_again_under_the_same_inode(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        directory_watch, "_identity", lambda path: (1, 2) if path.exists() else None
+    )
+    with watching(directory) as watch:
+        (directory / "a.yaml").unlink()
+        directory.rmdir()
+        directory.mkdir()  # before the next tick
+        assert watch.woke()
+        write(directory)
+        assert watch.woke()
+
+
 def test_it_follows_a_link_to_another_directory(directory: Path) -> None:
     other = directory.with_name("other")
     other.mkdir()
