@@ -38,13 +38,7 @@ def host_root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def probe(host_root: Path) -> RegistryProbe:
-    return quick_probe(host_root, threading.Event())
-
-
-def quick_probe(host_root: Path, stop: threading.Event) -> RegistryProbe:
-    return RegistryProbe(
-        host_root, stop, connect_seconds=0.2, attempt_seconds=0.5, retry_after=lambda: 0
-    )
+    return RegistryProbe(host_root, threading.Event(), retry_after=lambda: 0)
 
 
 def good(ca: Authority) -> Certificate:
@@ -99,7 +93,9 @@ class TestConnecting:
         result = probe.probe(route_to("127.0.0.1", port))
         assert verdict(result) == (Reason.CONNECTION_REFUSED, set())
 
-    def test_dropped_packets_time_out(self, probe):
+    def test_dropped_packets_time_out(self, host_root):
+        stop = threading.Event()
+        probe = RegistryProbe(host_root, stop, connect_seconds=0.2, retry_after=lambda: 0)
         with dropping() as route:
             assert verdict(probe.probe(route)) == (Reason.TIMEOUT, set())
 

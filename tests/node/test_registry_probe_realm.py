@@ -22,7 +22,7 @@ def ca() -> Authority:
 
 @pytest.fixture
 def probe(tmp_path) -> RegistryProbe:
-    return RegistryProbe(tmp_path, threading.Event(), attempt_seconds=0.7, retry_after=lambda: 0)
+    return RegistryProbe(tmp_path, threading.Event(), retry_after=lambda: 0)
 
 
 def challenged(probe: RegistryProbe, ca: Authority, *challenges: str) -> ProbeResult:
@@ -100,7 +100,8 @@ def test_a_realm_on_a_name_that_does_not_resolve_is_unreachable(probe, ca, monke
     assert_unreachable(result, f"token realm {realm}: unreachable: lookup of auth.registry.svc")
 
 
-def test_a_lookup_that_hangs_does_not_hold_the_probe(probe, ca, monkeypatch):
+def test_a_lookup_that_hangs_does_not_hold_the_probe(tmp_path, ca, monkeypatch):
+    probe = RegistryProbe(tmp_path, threading.Event(), attempt_seconds=1)
     answer = threading.Event()
 
     def hang(*_: object, **__: object) -> None:
