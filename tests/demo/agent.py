@@ -32,11 +32,20 @@ class Agent:
             raise NodeTroubleError("the agent is not started")
         return self._process.program_pid
 
+    def command(self, name: str) -> Sequence[str]:
+        """The command line of one of its commands, on this node."""
+        flags = [f"--host-root={self.node.root}"]
+        if name != "remove":
+            flags.append(f"--manifests={self._manifests}")
+        if name == "run":
+            flags.append(f"--listen={_LISTEN}")
+        return [sys.executable, "-m", "agent", name, *flags]
+
     def start(self) -> None:
         """Start `run`; its log begins anew."""
         with self.log.open("w") as log:
             self._process = self.node.popen(
-                self._command("run", f"--manifests={self._manifests}", f"--listen={_LISTEN}"),
+                self.command("run"),
                 cwd=CLONE,
                 stdout=log,
                 stderr=log,
@@ -54,8 +63,7 @@ class Agent:
 
     def call(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run one of the other commands to its end."""
-        source = [] if command == "remove" else [f"--manifests={self._manifests}"]
-        return self.node.run(self._command(command, *source), cwd=CLONE)
+        return self.node.run(self.command(command), cwd=CLONE)
 
     def metrics(self) -> str:
         """What the daemon tells Prometheus; empty while nobody listens."""
@@ -86,6 +94,3 @@ class Agent:
         """The end of its log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-3:]) or "it said nothing"
-
-    def _command(self, name: str, *flags: str) -> Sequence[str]:
-        return [sys.executable, "-m", "agent", name, f"--host-root={self.node.root}", *flags]

@@ -1,0 +1,65 @@
+"""One run of the bench, from the machine's description to the table."""
+
+from dataclasses import dataclass
+from time import monotonic
+
+from tests.bench import change, idle, machine, pulls, start
+from tests.bench.figures import Row, table
+from tests.demo.stage import ADDRESS, Stage, set_up
+from tests.demo.telling import say
+from tests.ground.namespaces import NodeTroubleError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How often and how long."""
+
+    changes: int
+    pulls: int
+    idle_seconds: float
+    starts: int
+
+
+def measure(effort: Effort) -> None:
+    """Measure everything and print the table."""
+    began = monotonic()
+    with set_up() as stage:
+        for line in machine.describe(stage):
+            say(line)
+        stage.publish_service(address=ADDRESS)
+        stage.publish_bundle(stage.authority.pem)
+        stage.agent.start()
+        if not stage.agent.await_pass(number=1)["in_sync"]:
+            raise NodeTroubleError(f"the agent is not in sync: {stage.agent.last_words()}")
+        rows = _rows(stage, effort)
+    say()
+    for line in table(rows):
+        say(line)
+    say()
+    say(f"`least` is for each row what tests/bench says; {monotonic() - began:.0f} s in all.")
+
+
+def _rows(stage: Stage, effort: Effort) -> list[Row]:
+    """In an order that suits the agent's state: idle after its first pass, stopped at the end."""
+    say()
+    say(f"(c) idle for {effort.idle_seconds:g} s ...")
+    idle_rows = idle.measure(stage, seconds=effort.idle_seconds)
+    say(f"(a) {effort.changes} changes of the Service ...")
+    change_row, renames = change.measure(stage, changes=effort.changes)
+    say(f"    durable renames, on both sides: {renames}")
+    _back_to(stage, ADDRESS)
+    say(f"(b) {effort.pulls} pulls by each name ...")
+    pull_row = pulls.measure(stage, pulls=effort.pulls)
+    stage.agent.stop()
+    say(f"(d) {effort.starts} starts of each kind ...")
+    start_rows = start.measure(stage, starts=effort.starts)
+    return [change_row, pull_row, *idle_rows, *start_rows]
+
+
+def _back_to(stage: Stage, address: str) -> None:
+    """Let the agent point to an address again, if it does not."""
+    if f'"https://{address}"' in (stage.host_directories[0] / "hosts.toml").read_text():
+        return
+    number = len(list(stage.agent.passes())) + 1
+    stage.publish_service(address=address)
+    stage.agent.await_pass(number=number)
