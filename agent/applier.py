@@ -28,9 +28,13 @@ READERS_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """The steps that were done, and what the node refused; after a refusal no step is done."""
+    """The steps that were done, the record after them, and what the node refused, if it did.
+
+    After a refusal no further step is done.
+    """
 
     done: tuple[Step, ...]
+    ledger: Ledger
     refused: tuple[Problem, ...] = ()
 
 
@@ -50,15 +54,18 @@ class Applier:
         try:
             for root in roots:
                 self.files.sweep(root)
-            intended = intend(ledger, steps=steps, made=self._missing(steps))
-            self._record(intended, known)
+            ledger = intend(ledger, steps=steps, made=self._missing(steps))
+            if ledger != known or self.state.problems:
+                self.state.save_ledger(ledger)
             for step in steps:
                 self._perform(step)
                 done.append(step)
-            self._record(settle(intended, steps=steps), intended)
+            settled = settle(ledger, steps=steps)
+            if settled != ledger:
+                self.state.save_ledger(settled)
         except NodeTrouble as trouble:
-            return Applied(done=tuple(done), refused=(trouble.problem,))
-        return Applied(done=tuple(done))
+            return Applied(done=tuple(done), ledger=ledger, refused=(trouble.problem,))
+        return Applied(done=tuple(done), ledger=settled)
 
     def _missing(self, steps: Iterable[Step]) -> list[Folder]:
         """The folders that the steps will have to make on their way, outermost first."""
@@ -68,10 +75,6 @@ class Applier:
             if isinstance(step, CreateFolder)
             for folder in self.files.missing(step.folder.parent)
         ]
-
-    def _record(self, ledger: Ledger, known: Ledger) -> None:
-        if ledger != known:
-            self.state.save_ledger(ledger)
 
     def _perform(self, step: Step) -> None:
         match step:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from agent.errors import Problem
 from agent.planning.known_good import KnownGood
 from agent.planning.ledger import Ledger
 from agent.planning.model import (
@@ -77,6 +78,11 @@ class HostFiles(Protocol):
 
 class State(Protocol):
     """The agent's own directory on the node: ledger, last good view, lock."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was wrong with the record when it was last loaded."""
+        ...
 
     def load_ledger(self) -> Ledger:
         """The record of what we wrote; an empty one when there is none for this machine."""

@@ -18,6 +18,7 @@ from agent.planning.answers import Answers, Unanswered
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
 from agent.planning.health import liveness, readiness
+from agent.planning.ledger import Ledger
 from agent.planning.model import ClusterView, Folder, RuntimeView
 from agent.planning.node_view import NodeView, folders_to_read
 from agent.planning.outcome import Outcome, RegistryStatus
@@ -37,18 +38,17 @@ JITTER = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """What was observed and what is to be done about it; nothing was changed for it."""
+    """What was observed and what is to be done about it; nothing was changed for it.
+
+    `problems` are all that stands in the way before anything is tried.
+    """
 
     runtime: RuntimeView
     desires: Desires
     node: NodeView
     plan: Plan
     answers: Answers
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """All that stands in the way before anything is tried."""
-        return (*self.runtime.problems, *self.plan.problems)
+    problems: tuple[Problem, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +66,7 @@ class Reconciler:
     stop: threading.Event
     applier: Applier = field(init=False)
     verifier: Verifier = field(init=False)
+    _made: tuple[Folder, ...] = ()
     _found: NodeState | None = None
     _last_beat: float = field(init=False)
     _passes: int = 0
@@ -84,6 +85,7 @@ class Reconciler:
         )
         hosts = [host for desire in desires.wanted for host in desire.hosts]
         node = self._look(runtime.roots, hosts)
+        record_problems = self.state.problems
         occasion = Occasion(
             now=self.clock.now(),
             withdraw_after=self.withdraw_after,
@@ -91,7 +93,14 @@ class Reconciler:
             failures=self.verifier.failures,
         )
         plan, answers = self._plan(desires, node, occasion, runtime)
-        return Examination(runtime=runtime, desires=desires, node=node, plan=plan, answers=answers)
+        return Examination(
+            runtime=runtime,
+            desires=desires,
+            node=node,
+            plan=plan,
+            answers=answers,
+            problems=(*record_problems, *runtime.problems, *plan.problems),
+        )
 
     def run_pass(self, *, apply_held: bool = False) -> Outcome:
         """Observe, plan, apply, verify, once. What the node refuses is in the outcome."""
@@ -193,6 +202,7 @@ class Reconciler:
         applied = self.applier.apply(
             plan.steps, ledger=plan.ledger, known=node.ledger, roots=node.roots
         )
+        self._made = applied.ledger.made
         unsaved = self._save_known_good(examination.desires)
         verified = self.verify(examination)
         return self._outcome(
@@ -217,6 +227,8 @@ class Reconciler:
 
     def _look(self, roots: tuple[Folder, ...], hosts: Iterable[str]) -> NodeView:
         ledger = self.state.load_ledger()
+        if ledger == Ledger():  # none yet, or lost under a live agent, who then remembers
+            ledger = Ledger(made=self._made)
         for root in roots:
             self.files.check_linked(root)
         names = {root: self.files.names(root) for root in roots}

@@ -18,15 +18,12 @@ from agent.planning.model import (
     OUR_FILES,
     Blocked,
     ClusterView,
-    CreateFolder,
     Folder,
     Found,
     FoundFolder,
     Missing,
-    RemoveEmptyFolder,
-    RemoveFolder,
-    ReplaceFile,
 )
+from agent.planning.steps import CreateFolder, RemoveEmptyFolder, RemoveFolder, ReplaceFile
 from tests.anchors import NOW
 
 MACHINE_ID = "5f0c"
@@ -149,6 +146,7 @@ class FakeState:
     ledger: str = ""
     known_good: str = ""
     faults: Faults = field(default_factory=Faults)
+    problems: tuple[Problem, ...] = ()
 
     def load_ledger(self) -> Ledger:
         return ledgers.decode(self.ledger, machine_id=MACHINE_ID) if self.ledger else Ledger()

@@ -15,7 +15,7 @@ import json
 import os
 import threading
 from collections.abc import Hashable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from math import ceil
 from pathlib import Path, PurePosixPath
 
@@ -69,8 +69,8 @@ class StateDirectory:
     def load_ledger(self) -> Ledger:
         """The record of what we wrote; an empty one when there is none for this machine.
 
-        One that cannot be read is set aside as `ledger.json.broken` and told in `problems`:
-        files of ours are recognised without it. Raises NodeTrouble.
+        One that cannot be read is told in `problems`, and set aside as `ledger.json.broken` when
+        the next one is saved: files of ours are recognised without it. Raises NodeTrouble.
         """
         self.problems = ()
         content = self._load(LEDGER)
@@ -79,18 +79,19 @@ class StateDirectory:
         try:
             return ledgers.decode(content.decode(), machine_id=self._machine_id())
         except ValueError as error:
-            self._set_aside()
             self.problems = (
                 Problem(
                     reason=Reason.LEDGER_UNREADABLE,
-                    where=f"{self._folder.path}/{BROKEN_LEDGER}",
-                    detail=f"set aside, since {error}",
+                    where=f"{self._folder.path}/{LEDGER}",
+                    detail=f"it will be set aside as {BROKEN_LEDGER}, since {error}",
                 ),
             )
             return Ledger()
 
     def save_ledger(self, ledger: Ledger) -> None:
         """Durably. Raises NodeTrouble."""
+        if self.problems:
+            self._set_aside()
         self._save(LEDGER, ledgers.encode(ledger, machine_id=self._machine_id()))
 
     def load_known_good(self) -> KnownGood:
@@ -187,8 +188,10 @@ class StateDirectory:
 
     def _set_aside(self) -> None:
         with self._trouble("setting a broken ledger aside"), self._made() as directory:
-            os.rename(LEDGER, BROKEN_LEDGER, src_dir_fd=directory, dst_dir_fd=directory)
+            with suppress(FileNotFoundError):
+                os.rename(LEDGER, BROKEN_LEDGER, src_dir_fd=directory, dst_dir_fd=directory)
             os.fsync(directory)
+        self.problems = ()
 
     @contextmanager
     def _made(self) -> Iterator[int]:

@@ -121,14 +121,16 @@ def test_a_node_without_a_machine_id_still_keeps_a_ledger(
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"schema": 1}', b"null"])
-def test_a_broken_ledger_is_set_aside_and_told_once(
+def test_a_broken_ledger_is_told_and_set_aside_by_the_next_one(
     state: StateDirectory, kept: Path, content: bytes
 ) -> None:
     plant(kept, {"ledger.json": content})
     assert state.load_ledger() == Ledger()
     assert [problem.reason for problem in state.problems] == [Reason.LEDGER_UNREADABLE]
-    assert tree(kept) == {"ledger.json.broken": content}
-    assert state.load_ledger() == Ledger()
+    assert tree(kept) == {"ledger.json": content}
+    state.save_ledger(LEDGER)
+    assert tree(kept)["ledger.json.broken"] == content
+    assert state.load_ledger() == LEDGER
     assert state.problems == ()
 
 
