@@ -18,7 +18,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.made-for
 
-.PHONY: help demo test check realnode bench lock programs venv root clean
+.PHONY: help demo test check realnode bench lock lock-check programs venv root clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -27,7 +27,7 @@ help:
 demo: venv root
 	@$(PY) -m tests.demo
 
-test: check realnode
+test: check lock-check realnode
 
 # No real node: seconds, and no root. Cheap findings first.
 check: venv
@@ -53,6 +53,16 @@ lock: venv
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra cri \
 	  --generate-hashes --no-annotate --custom-compile-command "make lock" \
 	  --cache-dir $(REGISTRY_NODE_AGENT_CACHE)/uv --output-file deploy/requirements.lock pyproject.toml
+
+# Every locked wheel is there, with its hash, for both architectures of the image.
+lock-check: venv
+	@for machine in x86_64 aarch64; do \
+	  $(PY) -m pip install --quiet --dry-run --ignore-installed --no-deps --require-hashes \
+	    --only-binary=:all: --python-version 3.11 --target build/lock-check \
+	    --platform manylinux_2_28_$$machine --platform manylinux2014_$$machine \
+	    --platform manylinux_2_17_$$machine --requirement deploy/requirements.lock; \
+	  echo "deploy/requirements.lock: every wheel is there for $$machine"; \
+	done
 
 # Everything the real-node tests run, fetched ahead of them; one line each.
 programs: venv
