@@ -312,7 +312,8 @@ def test_a_sweep_clears_what_was_left_half_made_and_nothing_else(
     root = seen(tmp_path, ROOT)
     plant(root / f".registry-node-agent.new.{HOST}", {"ca.crt": b"half"})
     plant(root / f".registry-node-agent.old.{HOST}", OLD)
-    plant(root / ".registry-node-agent.old.taken", {**OLD, "theirs": b"x"})
+    plant(root / ".registry-node-agent.old.taken", {"ca.crt": b"old ca\n", "theirs": b"x"})
+    (root / ".registry-node-agent.old.taken/hosts.toml").mkdir()
     plant(root / HOST, {**OLD, ".registry-node-agent.hosts.toml.new": b"half"})
     plant(root / "docker.io", {**OLD, "hosts.toml.new": b"theirs"})
     plant(root, {"hosts.toml": b"theirs"})
@@ -324,7 +325,11 @@ def test_a_sweep_clears_what_was_left_half_made_and_nothing_else(
     }
     files.sweep(ROOT)
     files.sweep(ROOT)
-    taken = {".registry-node-agent.old.taken": None, ".registry-node-agent.old.taken/theirs": b"x"}
+    taken = {
+        ".registry-node-agent.old.taken": None,
+        ".registry-node-agent.old.taken/hosts.toml": None,
+        ".registry-node-agent.old.taken/theirs": b"x",
+    }
     assert tree(root) == {**expected, **taken}
 
 

@@ -84,6 +84,21 @@ def test_a_read_only_file_system_can_be_read_and_swept(tmp_path: Path) -> None:
     assert run_mounted(tmp_path, bind, deed)[0] == FOLDER.name
 
 
+def test_root_without_a_single_capability_is_enough(tmp_path: Path) -> None:
+    """As in the DaemonSet. What only another user may open is left alone."""
+    theirs = plant(seen(tmp_path, ROOT) / "docker.io", OLD)
+    theirs.chmod(0o700)
+    os.chown(theirs, 1000, 1000)
+    drop = 'exec setpriv --inh-caps=-all --bounding-set=-all "$2" -c "$3" "$1"'
+    steps = "create_folder(CREATE) replace_file(REPLACE) remove_folder(REMOVE)".split()
+    deeds = ["sweep(ROOT)", *steps, "read(ROOT.child('docker.io'))"]
+    deed = "; ".join(f"files.{deed}" for deed in deeds)
+    lines = run_mounted(tmp_path, drop, deed)
+    assert lines[0] == f"permission-denied {ROOT.path}/docker.io"
+    assert tree(theirs) == OLD
+    assert not seen(tmp_path, FOLDER).exists()
+
+
 def test_a_root_that_was_deleted_behind_its_mount_is_unlinked(tmp_path: Path) -> None:
     """As when somebody deletes and makes /etc/containerd anew under a running DaemonSet."""
     plant(seen(tmp_path, Folder(base=HostPath("/etc/containerd"))), {})

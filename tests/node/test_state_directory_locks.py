@@ -1,5 +1,6 @@
 """Agents side by side on one node: one pass at a time, and no `remove` beside a live `run`."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -98,6 +99,24 @@ def test_a_lock_whose_file_was_deleted_keeps_nobody_out(tmp_path: Path) -> None:
         lock.unlink()
         with second.exclusive():
             assert reason_of(first) is Reason.ANOTHER_AGENT
+
+
+def test_a_lock_file_that_is_deleted_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "var/lib/registry-node-agent/lock"
+    deletions = iter([lock.unlink])
+    flock = fcntl.flock
+
+    def flock_too_late(fd: int, operation: int) -> None:
+        for delete in deletions:
+            delete()
+        flock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock_too_late)
+    with directory(tmp_path, timeout=10).exclusive():
+        assert lock.exists()
+        assert reason_of(directory(tmp_path)) is Reason.ANOTHER_AGENT
 
 
 def test_a_pass_that_raises_lets_go(tmp_path: Path) -> None:
