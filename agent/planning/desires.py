@@ -161,7 +161,7 @@ def _judge_bundle(
         return _last_good(last_good, frozenset(), "")
     revoked = frozenset[str]()
     try:
-        revoked = read_revoked(bundle.revoked)
+        revoked = read_revoked(bundle)
         accepted = read_trust_bundle(bundle, now=now)
     except BadInput as refusal:
         problems.append(refusal.problem)

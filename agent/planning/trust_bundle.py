@@ -55,7 +55,7 @@ def read_trust_bundle(bundle: BundleObject, *, now: datetime) -> TrustBundle:
             f"{len(ders)} certificates are more than {MAX_CERTIFICATES}",
         )
     anchors = tuple(_anchor(der, where=bundle.where) for der in ders)
-    revoked = read_revoked(bundle.revoked)
+    revoked = read_revoked(bundle)
     kept = tuple(anchor for anchor in anchors if anchor.sha256 not in revoked)
     if not kept:
         raise _refused(
@@ -65,17 +65,20 @@ def read_trust_bundle(bundle: BundleObject, *, now: datetime) -> TrustBundle:
     return TrustBundle(anchors=kept)
 
 
-def read_revoked(text: str) -> frozenset[str]:
+def read_revoked(bundle: BundleObject) -> frozenset[str]:
     """SHA-256 fingerprints, lower-case hex, from the text under the bundle's key `revoked`.
 
     They stand apart by white space or commas, with colons or without, in upper or lower case; a
     `#` begins a comment. Raises BadInput (bundle-malformed) naming what is none.
     """
-    _check_size(text, where="revoked")
+    where = f"{bundle.where}, key revoked"
+    _check_size(bundle.revoked, where=where)
     words = (
-        word for line in text.splitlines() for word in _SEPARATOR.split(line.partition("#")[0])
+        word
+        for line in bundle.revoked.splitlines()
+        for word in _SEPARATOR.split(line.partition("#")[0])
     )
-    return frozenset(_fingerprint(word) for word in words if word)
+    return frozenset(_fingerprint(word, where=where) for word in words if word)
 
 
 def render_trust_file(ders: Iterable[bytes]) -> bytes:
@@ -151,10 +154,10 @@ def _check_dates(anchors: tuple[Anchor, ...], *, now: datetime, where: str) -> N
     raise _refused(Reason.BUNDLE_EXPIRED, where, detail)
 
 
-def _fingerprint(word: str) -> str:
+def _fingerprint(word: str, *, where: str) -> str:
     if not _FINGERPRINT.fullmatch(word.lower()):
         shown = ascii(word if len(word) <= _SHOWN else f"{word[:_SHOWN]}...")
-        raise malformed("revoked", f"{shown} is no SHA-256 fingerprint")
+        raise malformed(where, f"{shown} is no SHA-256 fingerprint")
     return word.lower().replace(":", "")
 
 

@@ -228,18 +228,25 @@ def test_a_bundle_whose_valid_anchor_is_revoked_counts_as_expired() -> None:
     assert refused.problem.reason == Reason.BUNDLE_EXPIRED
 
 
+def _revoking(text: str) -> BundleObject:
+    return BundleObject(where="ConfigMap a/b", pem="", revoked=text)
+
+
 def test_fingerprints_are_read_as_people_write_them() -> None:
     plain, other = "ab" * 32, "cd" * 32
     colons = ":".join(["AB"] * 32)
 
-    assert read_revoked(f"# leaked\n{colons}, {other} # x\r\n\t{plain},\n") == {plain, other}
-    assert read_revoked("") == frozenset()
+    assert read_revoked(_revoking(f"# leaked\n{colons}, {other} # x\r\n\t{plain},\n")) == {
+        plain,
+        other,
+    }
+    assert read_revoked(_revoking("")) == frozenset()
 
 
 @pytest.mark.parametrize("word", ["abc", "ab" * 31, "ab" * 33, "zz" * 32, "ab:" * 32, "-----BEGIN"])
 def test_anything_else_under_revoked_is_named_and_refused(word: str) -> None:
     with pytest.raises(BadInput, match=word[:20]) as refused:
-        read_revoked(f"{'ab' * 32}\n{word}")
+        read_revoked(_revoking(f"{'ab' * 32}\n{word}"))
 
     assert refused.value.problem.reason == Reason.BUNDLE_MALFORMED
     assert word in str(refused.value) or len(word) > 20
@@ -247,14 +254,14 @@ def test_anything_else_under_revoked_is_named_and_refused(word: str) -> None:
 
 def test_a_secret_pasted_under_revoked_is_not_repeated_in_full() -> None:
     with pytest.raises(BadInput) as refused:
-        read_revoked("c2VjcmV0" * 20)
+        read_revoked(_revoking("c2VjcmV0" * 20))
 
     assert "c2VjcmV0" * 3 not in str(refused.value)
 
 
 def test_an_endless_list_of_revoked_is_refused_before_it_is_read() -> None:
     with pytest.raises(BadInput) as refused:
-        read_revoked("," * (MAX_BUNDLE_BYTES + 1))
+        read_revoked(_revoking("," * (MAX_BUNDLE_BYTES + 1)))
 
     assert refused.value.problem.reason == Reason.BUNDLE_TOO_LARGE
 
