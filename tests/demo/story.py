@@ -137,7 +137,9 @@ def reports(stage: Stage) -> None:
     """5. What Prometheus and a person are told."""
     _await_in_sync(stage)
     fact("http://127.0.0.1:9808/metrics says, among others:")
-    quote("\n".join(line for line in stage.agent.metrics().splitlines() if line.startswith(_SHOWN)))
+    lines = [line for line in stage.agent.metrics().splitlines() if line.startswith(_SHOWN)]
+    quote("\n".join(lines))
+    expect([line.endswith(" 1.0") for line in lines] == [True, True], but="one of them is not 1")
     began = monotonic()
     doctor = stage.agent.call("doctor")
     fact("registry-node-agent doctor:", took=monotonic() - began)
@@ -149,7 +151,7 @@ def leaves_nothing(stage: Stage) -> None:
     """6. The agent is stopped and removed."""
     began = monotonic()
     status = stage.agent.stop()
-    expect(status == 0, but=f"the agent ended {status} on SIGTERM: {stage.agent.last_words()}")
+    expect(status == 0, but=f"the agent ended {status} on SIGTERM")
     fact("SIGTERM: the agent ended with status 0; its files stay", took=monotonic() - began)
     stage.node.remove_image(IMAGE)
     _pulled(stage)
@@ -186,7 +188,8 @@ def tell() -> None:
             try:
                 step(stage)
             except _SEEN_INSTEAD as other:
-                raise NotAsToldError(f"step {title!r}: {other}") from other
+                log = f"the agent's log ends with:\n{stage.agent.last_words()}"
+                raise NotAsToldError(f"step {title!r}: {other}\n{log}") from other
 
 
 def _pulled(stage: Stage) -> Pull:
