@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import REMEDIES, Reason
+from agent.flags import FLAGS
 from agent.reporting.metrics import Metrics
-from agent.settings import COMMANDS, FLAGS
+from agent.settings import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -62,7 +62,7 @@ class HostFiles:
                 return tuple(name for name in names_in(fd) if not is_leftover(name))
 
     def read(self, folder: Folder) -> Found:
-        """What stands at a folder's place; Blocked if it is a link or no directory."""
+        """What stands at a folder's place; Blocked if it is a link, no directory, or unreadable."""
         try:
             with _trouble(folder, "reading it"), self._root.find(folder) as place:
                 if place.missing:
@@ -70,10 +70,7 @@ class HostFiles:
                 with child(place.fd, ".") as fd:
                     return _contents(fd)
         except NodeTrouble as trouble:
-            problem = trouble.problem
-            if problem.reason not in {Reason.SYMLINK_REFUSED, Reason.HOST_TAKEN}:
-                raise
-            return Blocked(reason=problem.reason, detail=problem.detail)
+            return Blocked(reason=trouble.problem.reason, detail=trouble.problem.detail)
 
     def missing(self, folder: Folder) -> tuple[Folder, ...]:
         """The folders that would have to be made for this one to exist, outermost first.

@@ -12,6 +12,7 @@ from agent.planning.model import RegistryName
 
 DEFAULT_HTTPS_PORT = 443
 MAX_HOST_LENGTH = 253
+"""Of a host with its port, too: it becomes a directory's name, of which Linux allows 255 bytes."""
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _PART = _LABEL.pattern
@@ -43,10 +44,10 @@ def cluster_hostnames(registry: RegistryName, *, port: int, domain: str) -> tupl
         message = f"{registry} has characters that no Service name may have"
         raise ValueError(message)
     names = (f"{short}.{domain}", short)
-    if max(map(len, names)) > MAX_HOST_LENGTH:
+    with_port = tuple(f"{name}:{port}" for name in names)
+    if max(map(len, with_port)) > MAX_HOST_LENGTH:
         message = f"{registry} makes a hostname of more than {MAX_HOST_LENGTH} characters"
         raise ValueError(message)
-    with_port = tuple(f"{name}:{port}" for name in names)
     return (*names, *with_port) if port == DEFAULT_HTTPS_PORT else with_port
 
 

@@ -16,6 +16,7 @@ from agent.planning.model import (
     CA_FILE,
     HEADER,
     HOSTS_FILE,
+    OUR_FILES,
     Blocked,
     Folder,
     Found,
@@ -57,12 +58,15 @@ def judge_owner(*, folder: Folder, found: Found, ledger: Ledger) -> Ownership:
             return Nobodys()
         case Blocked(reason=reason, detail=detail):
             return _foreign(folder, reason, detail)
-        case FoundFolder(files=files):
+        case FoundFolder(files=files, others=others):
+            if odd := [name for name in OUR_FILES if name in others]:
+                detail = f"{odd[0]} is no plain file of at most 1 MiB"
+                return _foreign(folder, Reason.HOST_TAKEN, detail)
             return _judge_files(folder, files, ledger)
 
 
 def _judge_files(folder: Folder, files: Mapping[str, bytes], ledger: Ledger) -> Ownership:
-    if any(ledger.has(folder, name) for name in (HOSTS_FILE, CA_FILE)):
+    if any(ledger.has(folder, name) for name in OUR_FILES):
         taken = [name for name in files if not _still_ours(folder, name, files[name], ledger)]
         if taken:
             return _foreign(folder, Reason.HOST_TAKEN, f"{taken[0]} was replaced by somebody else")
