@@ -1,9 +1,11 @@
 """The one change of config.toml that a person has to make, as a unified diff.
 
 It sets `config_path` and leaves every other byte: a new table goes to the end of the file, where it
-parts no comment from what it is about; in a table that is there, tomlkit keeps comments, order and
-spacing. Which file and table it belongs in is not guessed: places are tried in the order in which a
-person would choose them, and the first that containerd's own rules read back as meant is taken.
+parts no comment from what it is about; in a table that is there one line is changed or added, and
+where it is written in an unusual way tomlkit finds it. Each attempt is read back, and one that
+changes more than that is dropped. Which file and table it belongs in is not guessed: places are
+tried in the order in which a person would choose them, and the first that containerd's own rules
+read back as meant is taken.
 """
 
 import difflib
@@ -11,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -82,15 +85,28 @@ def _set(place: _Place, config_path: str, *, new: bool) -> ConfigFile | None:
     for name in names:
         inner = inner.setdefault(name, {})
     inner["config_path"] = config_path
-    for edit in (_append_table, _edit_table):
+    for edit in (_append_table, _edit_line, _replace_value):
         try:
             changed = mark + edit(text, names, config_path)
             after = parse_config_file(place.file.path, changed.encode())
         except (TOMLKitError, NodeTrouble, ValueError):
             continue
-        if after.values == meant:
+        if after.values == meant and _is_local(text, changed.removeprefix(mark)):
             return after
     return None
+
+
+def _is_local(before: str, after: str) -> bool:
+    """Whether all that was there still is, byte for byte, but for one line at most.
+
+    tomlkit 0.15 can indent a neighbour anew where a plugin's tables stand apart from one another.
+    """
+    old, new = _lines(before), _lines(after)
+    while old and new and old[0] == new[0]:
+        del old[0], new[0]
+    while old and new and old[-1] == new[-1]:
+        del old[-1], new[-1]
+    return len(old) <= 1
 
 
 def _append_table(text: str, names: Sequence[str], config_path: str) -> str:
@@ -102,13 +118,26 @@ def _append_table(text: str, names: Sequence[str], config_path: str) -> str:
     return f"{text}{gap}[{header}]{end}config_path = {value}{end}"
 
 
-def _edit_table(text: str, names: Sequence[str], config_path: str) -> str:
-    """The text with the value in the table that is there, however it is written."""
+def _edit_line(text: str, names: Sequence[str], config_path: str) -> str:
+    """The text with one line of the table changed, or one more below its header."""
+    value = tomlkit.string(config_path).as_string()
+    header = rf"^([ \t]*)\[{re.escape(tomlkit.key(names).as_string())}\][^\n]*(\r?\n)"
+    others = r"(?:(?![ \t]*\[)[^\n]*\n)*?"
+    empty = re.search(
+        rf"{header}{others}[ \t]*config_path[ \t]*=[ \t]*(\"\"|'')", text, re.MULTILINE
+    )
+    if empty:
+        return f"{text[: empty.start(3)]}{value}{text[empty.end(3) :]}"
+    return re.sub(
+        header, rf"\g<0>\g<1>  config_path = {value}\g<2>", text, count=1, flags=re.MULTILINE
+    )
+
+
+def _replace_value(text: str, names: Sequence[str], config_path: str) -> str:
+    """The text with another value in the table that is there, however it is written."""
     document = tomlkit.parse(text)
-    table: tomlkit.TOMLDocument | tomlkit.items.Table = document
+    table: Any = document
     for name in names:
-        if name not in table:
-            table[name] = tomlkit.table(is_super_table=name != names[-1])
         table = table[name]
     table["config_path"] = config_path
     return tomlkit.dumps(document)

@@ -321,6 +321,27 @@ def test_a_file_named_on_the_command_line_must_be_there(host: Host):
     assert [p.where for p in host.runtime.observe().problems] == ["/no/config.toml"]
 
 
+def test_files_that_import_each_other_are_read_once(host: Host):
+    host.write("/etc/containerd/config.toml", f'imports = ["more.toml"]\n{CONFIG}')
+    host.write("/etc/containerd/more.toml", 'imports = ["config.toml", "more.toml"]')
+
+    assert host.runtime.observe().roots == (CERTS_D,)
+
+
+def test_a_pattern_in_a_directory_that_is_missing_matches_nothing(host: Host):
+    host.write("/etc/containerd/config.toml", f'imports = ["/no/where/*"]\n{CONFIG}')
+
+    assert host.runtime.observe().roots == (CERTS_D,)
+
+
+def test_a_kernel_without_process_namespaces_has_no_containers(host: Host):
+    host.start()
+    host.write("/proc/version", "Linux")
+    host.write("/proc/700/status", "Name:\tcontainerd\n")
+
+    assert host.runtime.observe().pid == 700
+
+
 def test_what_the_kernel_refuses_is_trouble(host: Host):
     (host.root / "etc/containerd/config.toml").unlink()
     (host.root / "etc/containerd/config.toml").mkdir()

@@ -95,6 +95,18 @@ def test_it_belongs_where_that_containerd_reads_it(texts, version, file, table):
     assert f'+config_path = "{CERTS_D}"' in diff
 
 
+def test_an_unusual_way_to_write_it_is_kept(tmp_path: Path):
+    text = (
+        "version = 2 # two\n"
+        "plugins.'io.containerd.grpc.v1.cri'.registry.config_path = '' # none\n"
+        "[grpc]\n"
+    )
+
+    after = patched(tmp_path, text, change(text))
+
+    assert after == text.replace("''", f'"{CERTS_D}"')
+
+
 def test_where_tomlkit_cannot_tell_nothing_is_shown():
     assert change('version = 2\nplugins = {"io.containerd.grpc.v1.cri" = {a = 1}}') == ""
 
@@ -147,6 +159,8 @@ def configurations(draw: st.DrawFn, *, ordered: bool) -> str:
         lines += [draw(comments), f"{indent}[{table}] {draw(comments)}"]
         keys = draw(st.lists(st.sampled_from(["a", "b", "c"]), unique=True))
         lines += [f"{indent}  {key} = {draw(values)} {draw(comments)}" for key in keys]
+        if table.endswith(".registry") and draw(st.booleans()):
+            lines += [f"{indent}  config_path =  '' {draw(comments)}"]
     return draw(st.sampled_from(["\n", "\r\n"])).join(lines) + draw(st.sampled_from(["", "\n"]))
 
 
@@ -156,7 +170,9 @@ def assert_only_config_path_differs(before: str, after: str) -> None:
     cri.setdefault("registry", {})["config_path"] = CERTS_D
     assert tomllib.loads(after) == meant
     kept = (line.rstrip("\r") for line in after.split("\n"))
-    assert all(line.rstrip("\r") in kept for line in before.split("\n") if line.strip())
+    assert all(
+        line.rstrip("\r") in kept for line in before.split("\n") if "config_path" not in line
+    )
 
 
 @given(text=configurations(ordered=True))
