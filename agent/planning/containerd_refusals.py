@@ -37,13 +37,10 @@ def check_start(files: Sequence[ConfigFile], *, version: Version | None) -> None
 
 def _newest_file_version(version: Version) -> int:
     """The newest file version that it reads (ValidateV2, ValidateVersion); 0 where it takes any."""
-    match Generation.of(version):
-        case Generation.REPLACES_PLUGINS:
-            return 2 if version >= _REFUSES_NEWER_FROM else 0
-        case Generation.MIGRATES_LATE:
-            return 3
-        case Generation.MIGRATES_EACH:
-            return 4
+    generation = Generation.of(version)
+    if generation is Generation.REPLACES_PLUGINS:
+        return 2 if version >= _REFUSES_NEWER_FROM else 0
+    return 3 if generation is Generation.MIGRATES_LATE else 4
 
 
 def _check_plugin_names(files: Sequence[ConfigFile]) -> None:
