@@ -1,87 +1,18 @@
 """Which containerd runs and how it is configured, by a node's files as the agent sees them."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from agent.errors import NodeTrouble, Reason
-from agent.node.container_runtime import ContainerdRuntime
-from agent.planning.model import Folder, HostPath, Proof
-
-CERTS_D = Folder(base=HostPath("/etc/containerd"), below=("certs.d",))
-CONFIG = """\
-version = 2
-[plugins."io.containerd.grpc.v1.cri".registry]
-config_path = "/etc/containerd/certs.d"
-"""
-
-
-@dataclass
-class FakeCri:
-    """A runtime that tells its version, and counts how often it was asked."""
-
-    answer: tuple[str, str] | None = ("containerd", "v1.7.24")
-    asked: list[str] = field(default_factory=list)
-
-    def version(self, socket: HostPath) -> tuple[str, str] | None:
-        self.asked.append(socket)
-        return self.answer
-
-    def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
-        return dict.fromkeys(hosts, Proof(reason=None, detail=f"asked {socket}"))
-
-
-@dataclass
-class Host:
-    """A node's root: files, and processes as /proc shows them."""
-
-    root: Path
-    cri: FakeCri = field(default_factory=FakeCri)
-    setting: str = "auto"
-
-    def __post_init__(self) -> None:
-        (self.root / "proc").mkdir()
-        self.runtime = ContainerdRuntime(self.root, setting=self.setting, cri=self.cri)
-
-    def write(self, path: str, text: str) -> Path:
-        place = self.root / path.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-        return place
-
-    def start(
-        self,
-        *arguments: str,
-        pid: int = 700,
-        started: int = 100,
-        program: str = "/usr/bin/containerd",
-        comm: str = "containerd",
-        ids: str = "700",
-        state: str = "S",
-    ) -> None:
-        self.write(f"proc/{pid}/comm", f"{comm}\n")
-        self.write(f"proc/{pid}/cmdline", "\0".join([program, *arguments]) + "\0")
-        filler = " ".join("0" for _ in range(18))
-        self.write(f"proc/{pid}/stat", f"{pid} (a (b) c) {state} {filler} {started} 0 0")
-        self.write(f"proc/{pid}/status", f"Name:\t{comm}\nNSpid:\t{ids}\n")
-
-    def end(self, pid: int = 700) -> None:
-        for name in ("comm", "cmdline", "stat", "status"):
-            (self.root / f"proc/{pid}/{name}").unlink()
-
-    def serve(self, path: str = "/run/containerd/containerd.sock") -> None:
-        self.write(path, "")
+from agent.planning.model import HostPath, Proof
+from tests.node.containerd_host import CERTS_D, CONFIG, FakeCri, Host, furnished_host
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    made = Host(tmp_path)
-    made.write("/etc/containerd/config.toml", CONFIG)
-    made.serve()
-    return made
+    return furnished_host(tmp_path)
 
 
 def test_the_running_containerd_is_found_with_its_version_and_roots(host: Host):
@@ -258,104 +189,6 @@ def test_a_new_process_under_the_same_id_is_another(host: Host):
     host.start(started=5000)
 
     assert host.runtime.observe().identity != before.identity
-
-
-def test_links_lead_where_they_lead_on_the_node(host: Host):
-    host.write("/usr/share/containerd/config.toml", CONFIG.replace("/etc/containerd", "/linked"))
-    (host.root / "etc/containerd/config.toml").unlink()
-    (host.root / "etc/containerd/config.toml").symlink_to("/usr/share/containerd/config.toml")
-
-    assert [root.path for root in host.runtime.observe().roots] == ["/linked/certs.d"]
-
-
-def test_imports_are_read_in_the_order_of_containerd(host: Host):
-    imports = 'version = 2\nimports = ["/conf.d/*/[ab]*.toml", "last.toml"]\n'
-    host.write("/etc/containerd/config.toml", imports)
-    for place in ("/conf.d/2/a.toml", "/conf.d/1/b.toml", "/conf.d/1/c.toml"):
-        host.write(place, CONFIG.replace("/etc/containerd", place.removesuffix(".toml")))
-
-    host.write("/etc/containerd/last.toml", "")
-    assert [root.path for root in host.runtime.observe().roots] == ["/conf.d/2/a/certs.d"]
-
-
-@pytest.mark.parametrize(
-    "files",
-    {
-        "no TOML": {"config.toml": "version ="},
-        "an import that is missing": {"config.toml": 'imports = ["no.toml"]'},
-        "an import that is no TOML": {"config.toml": 'imports = ["a.toml"]', "a.toml": "["},
-        "too new": {"config.toml": "version = 3"},
-    }.items(),
-    ids=lambda item: item[0],
-)
-def test_a_broken_configuration_is_said_and_the_roots_are_kept(host: Host, files):
-    host.start()
-    before = host.runtime.observe()
-    for name, text in files[1].items():
-        host.write(f"/etc/containerd/{name}", text)
-
-    broken = host.runtime.observe()
-    seen = host.runtime.signature()
-    host.write("/etc/containerd/no.toml", "")
-    host.write("/etc/containerd/a.toml", "")
-    host.write("/etc/containerd/config.toml", CONFIG)
-
-    assert [problem.reason for problem in broken.problems] == [Reason.RUNTIME_CONFIG_BROKEN]
-    assert (broken.roots, broken.version, broken.pid) == (before.roots, "1.7.24", 700)
-    assert broken.identity != before.identity
-    assert host.runtime.signature() != seen
-    assert host.runtime.observe().problems == ()
-
-
-def test_a_link_that_a_pattern_finds_and_that_leads_nowhere_is_broken(host: Host):
-    host.write("/etc/containerd/config.toml", 'imports = ["/conf.d/*.toml"]')
-    (host.root / "conf.d").mkdir()
-    (host.root / "conf.d/a.toml").symlink_to("/nowhere")
-
-    assert [p.reason for p in host.runtime.observe().problems] == [Reason.RUNTIME_CONFIG_BROKEN]
-
-
-def test_a_file_named_on_the_command_line_must_be_there(host: Host):
-    host.start("--config=/no/config.toml")
-
-    assert [p.where for p in host.runtime.observe().problems] == ["/no/config.toml"]
-
-
-def test_files_that_import_each_other_are_read_once(host: Host):
-    host.write("/etc/containerd/config.toml", f'imports = ["more.toml"]\n{CONFIG}')
-    host.write("/etc/containerd/more.toml", 'imports = ["config.toml", "more.toml"]')
-
-    assert host.runtime.observe().roots == (CERTS_D,)
-
-
-def test_a_pattern_in_a_directory_that_is_missing_matches_nothing(host: Host):
-    host.write("/etc/containerd/config.toml", f'imports = ["/no/where/*"]\n{CONFIG}')
-
-    assert host.runtime.observe().roots == (CERTS_D,)
-
-
-def test_a_kernel_without_process_namespaces_has_no_containers(host: Host):
-    host.start()
-    host.write("/proc/version", "Linux")
-    host.write("/proc/700/status", "Name:\tcontainerd\n")
-
-    assert host.runtime.observe().pid == 700
-
-
-def test_what_the_kernel_refuses_is_trouble(host: Host):
-    (host.root / "etc/containerd/config.toml").unlink()
-    (host.root / "etc/containerd/config.toml").mkdir()
-
-    with pytest.raises(NodeTrouble, match="reading containerd's configuration"):
-        host.runtime.observe()
-
-
-def test_a_file_of_no_end_is_trouble(host: Host):
-    with (host.root / "etc/containerd/config.toml").open("wb") as file:
-        file.truncate(1 << 30)
-
-    with pytest.raises(NodeTrouble, match="More than"):
-        host.runtime.observe()
 
 
 def touch_config(host: Host) -> None:
