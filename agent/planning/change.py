@@ -43,9 +43,11 @@ def decide_change(
     verdict = answers.probe(proposed)
     if verdict.works or not answers.probe(present).works:
         return Decision(route=proposed)
+    meanwhile = _meanwhile(desire, present, proposed)
+    if meanwhile == proposed:
+        return Decision(route=proposed)
     return Decision(
-        route=_meanwhile(desire, present, proposed),
-        problem=held(desire=desire, proposed=proposed, verdict=verdict),
+        route=meanwhile, problem=held(desire=desire, proposed=proposed, verdict=verdict)
     )
 
 
