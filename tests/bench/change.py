@@ -7,7 +7,6 @@ before each change, and take turns, so that neighbours disturb them alike.
 """
 
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
@@ -105,8 +104,9 @@ class _Bare:
             "ready": ready,
         }
         given = [f"--{name}={value}" for name, value in values.items()]
-        command = [sys.executable, "-m", "tests.bench.bare_change", *given]
+        python = stage.agent.python
+        command = [*python.command, "-m", "tests.bench.bare_change", *given]
         self.process: NodeProcess = stage.node.popen(
-            [*command, *map(str, self.host_directories)], cwd=CLONE
+            [*command, *map(str, self.host_directories)], env=python.environment, cwd=CLONE
         )
         wait_until(ready.exists, what="the bare process watches")

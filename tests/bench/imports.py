@@ -1,7 +1,6 @@
 """A bare interpreter that imports what the agent imports, and of the agent itself nothing."""
 
 import json
-import sys
 from pathlib import Path
 from subprocess import PIPE
 
@@ -27,8 +26,10 @@ class BareInterpreter:
     """The list of modules, taken once, and interpreters that import them."""
 
     def __init__(self, stage: Stage) -> None:
-        self._node = stage.node
-        done = stage.node.run([sys.executable, "-c", _LIST], cwd=CLONE)
+        self._node, self._python = stage.node, stage.agent.python
+        done = stage.node.run(
+            [*self._python.command, "-c", _LIST], env=self._python.environment, cwd=CLONE
+        )
         if done.returncode:
             raise NodeTroubleError(f"the agent cannot be imported: {done.stderr}")
         names = [name for name in json.loads(done.stdout) if name.partition(".")[0] != "agent"]
@@ -39,7 +40,10 @@ class BareInterpreter:
     def start(self) -> NodeProcess:
         """Start one; it has imported all when this returns, and is idle."""
         process = self._node.popen(
-            [sys.executable, "-c", _IMPORT, str(self._list)], cwd=CLONE, stdout=PIPE
+            [*self._python.command, "-c", _IMPORT, str(self._list)],
+            env=self._python.environment,
+            cwd=CLONE,
+            stdout=PIPE,
         )
         if process.stdout is None or process.stdout.readline() != "imported\n":
             raise NodeTroubleError("the bare interpreter did not start")

@@ -1,10 +1,12 @@
 """One run of the bench, from the machine's description to the table."""
 
+import sys
 from dataclasses import dataclass
 from time import monotonic
 
-from tests.bench import change, idle, machine, pulls, start
+from tests.bench import change, idle, machine, pulls, runtime_site, start
 from tests.bench.figures import Row, table
+from tests.demo.agent import Agent, Python
 from tests.demo.stage import ADDRESS, Stage, set_up
 from tests.demo.telling import say
 from tests.ground.namespaces import NodeTroubleError
@@ -26,6 +28,7 @@ def measure(effort: Effort) -> None:
     with set_up() as stage:
         for line in machine.describe(stage):
             say(line)
+        stage.agent = _as_in_the_image(stage)
         stage.publish_service(address=ADDRESS)
         stage.publish_bundle(stage.authority.pem)
         stage.agent.start()
@@ -37,6 +40,15 @@ def measure(effort: Effort) -> None:
         say(line)
     say()
     say(f"`least` is for each row what tests/bench says; {monotonic() - began:.0f} s in all.")
+
+
+def _as_in_the_image(stage: Stage) -> Agent:
+    """The agent with an interpreter that has the run-time requirements only."""
+    site = stage.node.root / "run/site"
+    site.mkdir()
+    runtime_site.make(site)
+    python = Python(command=(sys.executable, "-S"), environment={"PYTHONPATH": str(site)})
+    return Agent(node=stage.node, manifests=stage.manifests.directory, python=python)
 
 
 def _rows(stage: Stage, effort: Effort) -> list[Row]:

@@ -34,7 +34,8 @@ def measure(stage: Stage, *, starts: int) -> tuple[Row, ...]:
 def _agent_start(stage: Stage) -> float:
     began = monotonic()
     command = stage.agent.command("run")
-    with stage.node.popen(command, cwd=CLONE, stderr=PIPE) as process:
+    environment = stage.agent.python.environment
+    with stage.node.popen(command, env=environment, cwd=CLONE, stderr=PIPE) as process:
         for line in process.stderr or ():
             event = json.loads(line)
             if event["event"] == "pass ended":

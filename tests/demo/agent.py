@@ -4,7 +4,8 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,23 @@ _LISTEN = "127.0.0.1:9808"
 _FETCH = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Python:
+    """The interpreter: its command line, and what it has to find in its environment."""
+
+    command: Sequence[str] = (sys.executable,)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+_AS_HERE = Python()
+
+
 class Agent:
     """One node's agent over one directory of manifests."""
 
-    def __init__(self, *, node: Node, manifests: Path) -> None:
+    def __init__(self, *, node: Node, manifests: Path, python: Python = _AS_HERE) -> None:
         self.node = node
+        self.python = python
         self.log = node.root / "run/agent.log"
         self._manifests = manifests
         self._process: NodeProcess | None = None
@@ -39,13 +52,14 @@ class Agent:
             flags.append(f"--manifests={self._manifests}")
         if name == "run":
             flags.append(f"--listen={_LISTEN}")
-        return [sys.executable, "-m", "agent", name, *flags]
+        return [*self.python.command, "-m", "agent", name, *flags]
 
     def start(self) -> None:
         """Start `run`; its log begins anew."""
         with self.log.open("w") as log:
             self._process = self.node.popen(
                 self.command("run"),
+                env=self.python.environment,
                 cwd=CLONE,
                 stdout=log,
                 stderr=log,
@@ -63,7 +77,7 @@ class Agent:
 
     def call(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run one of the other commands to its end."""
-        return self.node.run(self.command(command), cwd=CLONE)
+        return self.node.run(self.command(command), env=self.python.environment, cwd=CLONE)
 
     def metrics(self) -> str:
         """What the daemon tells Prometheus; empty while nobody listens."""
