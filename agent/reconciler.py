@@ -199,11 +199,11 @@ class Reconciler:
     def _converge(self, *, apply_held: bool) -> Outcome:
         examination = self.examine(apply_held=apply_held)
         plan, node = examination.plan, examination.node
+        unsaved = self._save_known_good(examination.desires)
         applied = self.applier.apply(
             plan.steps, ledger=plan.ledger, known=node.ledger, roots=node.roots
         )
         self._made = applied.ledger.made
-        unsaved = self._save_known_good(examination.desires)
         verified = self.verify(examination)
         return self._outcome(
             problems=(*applied.refused, *unsaved, *examination.problems, *verified.problems),
@@ -212,7 +212,11 @@ class Reconciler:
         )
 
     def _save_known_good(self, desires: Desires) -> tuple[Problem, ...]:
-        """What this pass learned, for the next; nothing waits for it."""
+        """What this pass learned, for the next.
+
+        Before the node is changed: a revoked anchor that has left must not come back out of an
+        old view. But nothing depends on it.
+        """
         try:
             self.state.save_known_good(desires.known_good)
         except NodeTrouble as trouble:

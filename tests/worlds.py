@@ -20,10 +20,10 @@ from agent.planning.model import (
     Route,
     ServiceObject,
     ServicePort,
-    Step,
 )
 from agent.planning.outcome import Outcome
 from agent.planning.plan import Plan
+from agent.planning.steps import Step
 from agent.planning.trust_bundle import render_trust_file
 from agent.reconciler import Examination, Reconciler
 from tests.anchors import anchor, ders, pem
@@ -196,5 +196,5 @@ def after_each_step(world: World, steps: Iterable[Step], look: Callable[[], None
     """Carry out steps as the reconciler does, and look before the first and after every one."""
     look()
     for step in steps:
-        world.agent._do(step)  # noqa: SLF001 - the one interpreter of steps
+        world.agent.applier._perform(step)  # noqa: SLF001 - the one interpreter of steps
         look()

@@ -8,17 +8,17 @@ is held.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers
 from agent.planning.desires import Desire
 from agent.planning.model import Endpoint, ProbeResult, Route
+from agent.planning.revocation import without_revoked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The route a directory shall have now; None removes it. `problem` says what was held."""
+    """The route a directory shall have now; None leaves it as it is. `problem`: what was held."""
 
     route: Route | None
     problem: Problem | None = None
@@ -27,16 +27,14 @@ class Decision:
 def decide_change(
     *,
     desire: Desire,
-    present: Route | None,
+    present: Route,
     wanted: Endpoint,
     apply_held: bool,
     answers: Answers,
 ) -> Decision:
     """What a directory of ours shall route to. Raises Unanswered while a probe must tell."""
-    if not desire.ders:
-        return _only_revoke(desire, present)
     proposed = Route(endpoint=wanted, ders=desire.ders)
-    if present is None or _adds_only(present, proposed):
+    if _adds_only(present, proposed):
         return Decision(route=proposed)
     if apply_held or _released(desire, present, proposed):
         return Decision(route=proposed)
@@ -54,14 +52,12 @@ def decide_change(
 def decide_creation(
     *, desire: Desire, host: str, wanted: Endpoint, apply_held: bool, answers: Answers
 ) -> Decision:
-    """Whether a hostname gets a directory now.
+    """What a hostname without a route of ours shall route to: no directory, or a damaged one.
 
     Where nothing worked before it is written, even if the registry cannot be reached yet. But the
-    name may be pulled through somebody's `_default`, or by DNS: then ours must work first.
-    Raises Unanswered while a probe must tell.
+    name may be pulled through somebody's `_default`, by DNS, or by what a person made of our file:
+    then ours must work first. Raises Unanswered while a probe must tell.
     """
-    if not desire.ders:
-        return Decision(route=None)
     proposed = Route(endpoint=wanted, ders=desire.ders)
     names = {proposed.trust_sha256, str(proposed.endpoint.address)}
     if apply_held or names <= desire.released:
@@ -99,31 +95,13 @@ def _released(desire: Desire, present: Route, proposed: Route) -> bool:
     return needed <= desire.released
 
 
-def _only_revoke(desire: Desire, present: Route | None) -> Decision:
-    """No bundle may be used, but some anchors must go; a route without any is no route."""
-    if present is None:
-        return Decision(route=None)
-    left = _without(present.ders, desire.revoked)
-    if left:
-        return Decision(route=Route(endpoint=present.endpoint, ders=left))
-    return Decision(
-        route=None,
-        problem=Problem(
-            reason=Reason.ALL_ANCHORS_REVOKED,
-            where=f"Service {desire.registry}",
-            detail="every CA that this node trusted for it is revoked, so it is no longer pulled",
-            registry=str(desire.registry),
-        ),
-    )
-
-
 def _meanwhile(desire: Desire, present: Route, proposed: Route) -> Route:
     """The route while a change is held: the present one, less what is revoked.
 
     Anchors that would be added are added when nothing else of the trust is in question, so that
     a held endpoint does not stop a rotation; or when the revoked ones leave a gap to fill.
     """
-    left = _without(present.ders, desire.revoked)
+    left = without_revoked(present.ders, desire.revoked)
     if left != present.ders or set(present.ders) <= set(proposed.ders):
         left = union(left, proposed.ders)
     return Route(endpoint=present.endpoint, ders=left)
@@ -132,7 +110,3 @@ def _meanwhile(desire: Desire, present: Route, proposed: Route) -> Route:
 def union(*sets: Iterable[bytes]) -> tuple[bytes, ...]:
     """One sorted DER set of several."""
     return tuple(sorted({der for ders in sets for der in ders}))
-
-
-def _without(ders: tuple[bytes, ...], revoked: frozenset[str]) -> tuple[bytes, ...]:
-    return tuple(der for der in ders if sha256(der).hexdigest() not in revoked)

@@ -8,12 +8,12 @@ counts as gone.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
 from agent.errors import BadInput, Problem, Reason
 from agent.planning.hostnames import cluster_hostnames
 from agent.planning.known_good import GoodService, KnownGood
 from agent.planning.model import ClusterView, IPAddress, RegistryName, ServiceObject
+from agent.planning.revocation import without_revoked
 from agent.planning.service_rules import judge_service
 from agent.planning.trust_bundle import (
     parse_trust_file,
@@ -43,7 +43,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desire:
-    """One registry as wanted. `ders` holds no revoked anchor; empty, it asks for revocation only.
+    """One registry as wanted. `ders` holds no revoked anchor, and is never empty.
 
     `revoked` are the fingerprints that must leave at once, `released` the values of the
     apply-held annotations.
@@ -60,21 +60,33 @@ class Desire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desires:
-    """All that is wanted. A registry in none of the three sets is gone, if `certain`."""
+    """All that is wanted. A registry in none of the three sets is gone, if `certain`.
+
+    `revoked` are the fingerprints that each bundle says must leave at once, by namespace as in
+    `Rules.references`: they leave from what is no longer wanted too.
+    """
 
     wanted: tuple[Desire, ...]
     withdrawn: frozenset[RegistryName]
     kept: frozenset[RegistryName]
+    revoked: Mapping[str, frozenset[str]]
     certain: bool
     known_good: KnownGood
     problems: tuple[Problem, ...]
 
+    def revoked_for(self, registry: RegistryName) -> frozenset[str]:
+        """The anchors that must not stand in any directory of this registry."""
+        return self.revoked.get(registry.namespace, self.revoked[""])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trust:
+    """What a bundle comes to, without the revoked anchors; no `ders` where none were ever known."""
+
     ders: tuple[bytes, ...]
-    revoked: frozenset[str]
-    apply_held: str
+    revoked: frozenset[str] = frozenset()
+    apply_held: str = ""
+    problems: tuple[Problem, ...] = ()
 
 
 def desires_of(*, view: ClusterView, known_good: KnownGood, rules: Rules, now: datetime) -> Desires:
@@ -84,31 +96,37 @@ def desires_of(*, view: ClusterView, known_good: KnownGood, rules: Rules, now: d
     withdrawn = frozenset(item.registry for item in view.services if item.label == WITHDRAWN)
     services = _judge_services(labelled, view, known_good, rules, problems)
     trusts = {
-        reference: _judge_bundle(reference, view, known_good, now, problems)
-        for reference in sorted({rules.reference_for(name) for name in services})
+        reference: _judge_bundle(reference, view, known_good, now)
+        for reference in sorted(set(rules.references.values()))
     }
-    wanted = [
-        _desire(service, labelled.get(name), trusts[rules.reference_for(name)], rules)
+    for reference in sorted({rules.reference_for(name) for name in services}):
+        problems.extend(trusts[reference].problems)
+    wanted = tuple(
+        _desire(service, labelled.get(name), trust, rules)
         for name, service in sorted(services.items())
-    ]
-    usable = tuple(desire for desire in wanted if desire is not None)
+        if (trust := trusts[rules.reference_for(name)]).ders
+    )
     return Desires(
-        wanted=usable,
+        wanted=wanted,
         withdrawn=withdrawn,
-        kept=(frozenset(labelled) | frozenset(services)) - {item.registry for item in usable},
+        kept=(frozenset(labelled) | frozenset(services)) - {item.registry for item in wanted},
+        revoked={
+            namespace: trusts[reference].revoked
+            for namespace, reference in rules.references.items()
+        },
         certain=view.complete,
-        known_good=KnownGood(services=services, bundles=_good_bundles(known_good, trusts)),
+        known_good=KnownGood(services=services, bundles=_good_bundles(trusts)),
         problems=tuple(problems),
     )
 
 
-def _good_bundles(known_good: KnownGood, trusts: Mapping[str, _Trust | None]) -> dict[str, str]:
+def _good_bundles(trusts: Mapping[str, _Trust]) -> dict[str, str]:
     """The bundles to fall back on. A revoked anchor is forgotten too: it must not come back."""
-    bundles = dict(known_good.bundles)
-    for reference, trust in trusts.items():
-        if trust is not None:
-            bundles[reference] = render_trust_file(trust.ders).decode()
-    return {reference: pem for reference, pem in bundles.items() if parse_trust_file(pem.encode())}
+    return {
+        reference: render_trust_file(trust.ders).decode()
+        for reference, trust in trusts.items()
+        if trust.ders
+    }
 
 
 def _judge_services(
@@ -147,57 +165,47 @@ def _too_many(name: RegistryName) -> Problem:
 
 
 def _judge_bundle(
-    reference: str,
-    view: ClusterView,
-    known_good: KnownGood,
-    now: datetime,
-    problems: list[Problem],
-) -> _Trust | None:
-    """The anchors to trust now, without the revoked ones; None when none was ever known."""
-    last_good = parse_trust_file(known_good.bundles.get(reference, "").encode())
+    reference: str, view: ClusterView, known_good: KnownGood, now: datetime
+) -> _Trust:
+    """The anchors to trust now; those that were last good where the bundle cannot be used."""
+    last_good = parse_trust_file(known_good.bundles.get(reference, "").encode()) or ()
     bundle = view.bundles.get(reference)
     if bundle is None:
-        problems.extend(_absent_bundle(reference, certain=view.complete, known=bool(last_good)))
-        return _last_good(last_good, frozenset(), "")
+        problems = _absent_bundle(reference, certain=view.complete, known=bool(last_good))
+        return _Trust(ders=last_good, problems=problems)
     revoked = frozenset[str]()
     try:
         revoked = read_revoked(bundle)
         accepted = read_trust_bundle(bundle, now=now)
     except BadInput as refusal:
-        problems.append(refusal.problem)
-        return _last_good(last_good, revoked, bundle.apply_held)
+        return _Trust(
+            ders=without_revoked(last_good, revoked),
+            revoked=revoked,
+            apply_held=bundle.apply_held,
+            problems=(refusal.problem,),
+        )
     return _Trust(ders=accepted.ders, revoked=revoked, apply_held=bundle.apply_held)
 
 
-def _last_good(
-    ders: tuple[bytes, ...] | None, revoked: frozenset[str], apply_held: str
-) -> _Trust | None:
-    if ders is None and not revoked:
-        return None
-    left = tuple(der for der in ders or () if sha256(der).hexdigest() not in revoked)
-    return _Trust(ders=left, revoked=revoked, apply_held=apply_held)
-
-
-def _absent_bundle(reference: str, *, certain: bool, known: bool) -> list[Problem]:
+def _absent_bundle(reference: str, *, certain: bool, known: bool) -> tuple[Problem, ...]:
     if not certain and known:
-        return []
-    return [
+        return ()
+    absent = "there is no such object" if certain else "it cannot be seen now"
+    return (
         Problem(
             reason=Reason.NO_TRUST_BUNDLE,
             where=reference,
-            detail="the last good bundle is kept" if known else "there is no such object",
-        )
-    ]
+            detail="the last good bundle is kept" if known else absent,
+        ),
+    )
 
 
 def _desire(
     service: GoodService,
     item: ServiceObject | None,
-    trust: _Trust | None,
+    trust: _Trust,
     rules: Rules,
-) -> Desire | None:
-    if trust is None:
-        return None
+) -> Desire:
     released = {trust.apply_held, item.apply_held if item else ""} - {""}
     return Desire(
         registry=service.registry,

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from agent.planning.change import union
 from agent.planning.containerd_hosts import render_hosts_file
-from agent.planning.ledger import Ledger
 from agent.planning.model import CA_FILE, HOSTS_FILE, OUR_FILES, Folder, Route
 from agent.planning.ownership import Ours
+from agent.planning.revocation import without_revoked
 from agent.planning.steps import (
     AwaitReaders,
     CreateFolder,
@@ -39,12 +39,12 @@ class Draft:
         files = ((CA_FILE, render_trust_file(route.ders)), (HOSTS_FILE, _hosts(route)))
         self.routes.append(CreateFolder(folder=folder, files=files))
 
-    def change(self, *, folder: Folder, ours: Ours, route: Route, revoked: Iterable[bytes]) -> None:
+    def change(self, *, folder: Folder, ours: Ours, route: Route, revoked: frozenset[str]) -> None:
         """A directory of ours to another route; nothing if its files are right to the byte."""
         hosts, anchors = _hosts(route), render_trust_file(route.ders)
         first = anchors
         if ours.route is not None and ours.route.endpoint != route.endpoint:
-            kept = set(ours.route.ders) - set(revoked)
+            kept = without_revoked(ours.route.ders, revoked)
             first = render_trust_file(union(kept, route.ders))
         if ours.files.get(CA_FILE) != first:
             self.anchors.append(ReplaceFile(folder=folder, name=CA_FILE, content=first))
@@ -53,14 +53,19 @@ class Draft:
         if first != anchors:
             self.fewer_anchors.append(ReplaceFile(folder=folder, name=CA_FILE, content=anchors))
 
+    def fewer(self, *, folder: Folder, ders: Iterable[bytes]) -> None:
+        """A directory of ours as it is, but with these anchors only."""
+        content = render_trust_file(ders)
+        self.anchors.append(ReplaceFile(folder=folder, name=CA_FILE, content=content))
+
     def remove(self, folder: Folder) -> None:
         """A directory of ours that is no longer wanted."""
         self.removals.append(RemoveFolder(folder=folder, names=OUR_FILES))
 
-    def leaves_nothing(self, ledger: Ledger) -> bool:
-        """Whether no directory of ours is left after the steps."""
+    def leaves_nothing(self, standing: Iterable[Folder]) -> bool:
+        """Whether no directory is left after the steps, of those of ours that stand now."""
         removed = {step.folder for step in self.removals if isinstance(step, RemoveFolder)}
-        return bool(removed) and not self.routes and removed >= set(ledger.folders())
+        return not self.routes and removed.issuperset(standing)
 
     def remove_made(self, made: Iterable[Folder]) -> None:
         """The directories that we had to make for ours, innermost first."""

@@ -7,7 +7,6 @@ states; a plan made from any such state ends at the same place.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers, Unanswered
@@ -17,10 +16,12 @@ from agent.planning.endpoint_choice import choose_endpoint
 from agent.planning.folder_steps import Draft
 from agent.planning.hostnames import registry_of, shadow_of
 from agent.planning.ledger import Ledger, adopt
-from agent.planning.model import Endpoint, Folder, RegistryName, Route
+from agent.planning.model import CA_FILE, Endpoint, Folder, FoundFolder, RegistryName, Route
 from agent.planning.node_view import NodeView
 from agent.planning.ownership import Foreign, Nobodys, Ours
+from agent.planning.revocation import without_revoked
 from agent.planning.steps import Step
+from agent.planning.trust_bundle import parse_trust_file
 from agent.planning.withdrawal import judge_withdrawal
 
 
@@ -103,44 +104,69 @@ class _Sheet:
                 case Foreign(problem=problem):
                     self._report(replace(problem, registry=str(desire.registry)))
                 case Nobodys():
-                    self._create(desire, folder, wanted)
+                    decision = self._decide(desire, folder, None, wanted)
+                    if decision.route is not None:
+                        self.draft.create(folder=folder, route=decision.route)
                 case Ours():
-                    self._change(desire, folder, owner, wanted)
+                    self._adopt(folder, owner)
+                    decision = self._decide(desire, folder, owner.route, wanted)
+                    self._change(desire, folder, owner, decision)
 
-    def _create(self, desire: Desire, folder: Folder, wanted: Endpoint) -> None:
-        decision = decide_creation(
-            desire=desire,
-            host=folder.name,
-            wanted=wanted,
-            apply_held=self.occasion.apply_held,
-            answers=self.answers,
+    def _decide(
+        self, desire: Desire, folder: Folder, present: Route | None, wanted: Endpoint
+    ) -> Decision:
+        apply_held, answers = self.occasion.apply_held, self.answers
+        decision = (
+            decide_creation(
+                desire=desire,
+                host=folder.name,
+                wanted=wanted,
+                apply_held=apply_held,
+                answers=answers,
+            )
+            if present is None
+            else decide_change(
+                desire=desire,
+                present=present,
+                wanted=wanted,
+                apply_held=apply_held,
+                answers=answers,
+            )
         )
-        if decision.route is not None:
-            self.draft.create(folder=folder, route=decision.route)
-        self._note(desire.registry, folder, decision)
-
-    def _change(self, desire: Desire, folder: Folder, ours: Ours, wanted: Endpoint) -> None:
-        self._adopt(folder, ours)
-        decision = decide_change(
-            desire=desire,
-            present=ours.route,
-            wanted=wanted,
-            apply_held=self.occasion.apply_held,
-            answers=self.answers,
-        )
-        if decision.route is None:
-            self.draft.remove(folder)
-        else:
-            ders = ours.route.ders if ours.route else ()
-            revoked = [der for der in ders if sha256(der).hexdigest() in desire.revoked]
-            self.draft.change(folder=folder, ours=ours, route=decision.route, revoked=revoked)
-        self._note(desire.registry, folder, decision)
-
-    def _note(self, registry: RegistryName, folder: Folder, decision: Decision) -> None:
         if decision.problem is not None:
             self._report(decision.problem)
         if decision.route is not None:
-            self._will_stand(registry, folder, decision.route)
+            self._will_stand(desire.registry, folder, decision.route)
+        return decision
+
+    def _change(self, desire: Desire, folder: Folder, ours: Ours, decision: Decision) -> None:
+        if decision.route is None:
+            self._keep(desire.registry, folder, ours, desire.revoked)
+        else:
+            self.draft.change(
+                folder=folder, ours=ours, route=decision.route, revoked=desire.revoked
+            )
+
+    def _keep(
+        self, registry: RegistryName, folder: Folder, ours: Ours, revoked: frozenset[str]
+    ) -> None:
+        """A directory as it is, but without revoked anchors; one that is left with none goes."""
+        ders = parse_trust_file(ours.files.get(CA_FILE, b"")) or ()
+        left = without_revoked(ders, revoked)
+        if left == ders:
+            return
+        if left:
+            self.draft.fewer(folder=folder, ders=left)
+            return
+        self.draft.remove(folder)
+        self._report(
+            Problem(
+                reason=Reason.ALL_ANCHORS_REVOKED,
+                where=f"Service {registry}",
+                detail=f"every CA that this node trusted for {folder.name} is revoked",
+                registry=str(registry),
+            )
+        )
 
     def _will_stand(self, registry: RegistryName, folder: Folder, route: Route) -> None:
         self.routes.setdefault(registry, route)
@@ -154,10 +180,12 @@ class _Sheet:
         since = {}
         for folder in self.node.host_folders():
             owner = self.node.owner(folder)
-            if folder.name in wanted or not isinstance(owner, Ours):
+            registry = registry_of(folder.name)
+            if folder.name in wanted or registry is None or not isinstance(owner, Ours):
                 continue
             self._adopt(folder, owner)
             verdict = judge_withdrawal(
+                registry=registry,
                 folder=folder,
                 ours=owner,
                 desires=desires,
@@ -172,15 +200,20 @@ class _Sheet:
                 since[folder.path] = verdict.unwanted_since
             if verdict.remove:
                 self.draft.remove(folder)
-            elif owner.route is not None:
-                self._watch_on(desires, folder, owner.route)
+                continue
+            revoked = desires.revoked_for(registry)
+            self._keep(registry, folder, owner, revoked)
+            if owner.route is not None and (registry in desires.kept or not desires.certain):
+                self._watch_on(registry, folder, owner.route, revoked)
         self.ledger = replace(self.ledger, unwanted_since=since)
 
-    def _watch_on(self, desires: Desires, folder: Folder, route: Route) -> None:
+    def _watch_on(
+        self, registry: RegistryName, folder: Folder, route: Route, revoked: frozenset[str]
+    ) -> None:
         """Go on probing what is kept although its Service, or its bundle, is unknown now."""
-        registry = registry_of(folder.name)
-        if registry is not None and (registry in desires.kept or not desires.certain):
-            self._will_stand(registry, folder, route)
+        left = without_revoked(route.ders, revoked)
+        if left:
+            self._will_stand(registry, folder, replace(route, ders=left))
 
     def _adopt(self, folder: Folder, ours: Ours) -> None:
         if not ours.in_ledger:
@@ -198,13 +231,17 @@ class _Sheet:
                 )
             )
 
+    def _is_there(self, folder: Folder) -> bool:
+        return isinstance(self.node.found.get(folder), FoundFolder)
+
     def _report(self, problem: Problem) -> None:
         if problem not in self.problems:
             self.problems.append(problem)
 
     def plan(self, desires: Desires) -> Plan:
         """What it all comes to."""
-        if self.draft.leaves_nothing(self.ledger):
+        standing = {folder for folder in self.ledger.folders() if self._is_there(folder)}
+        if desires.certain and self.draft.leaves_nothing(standing):
             self.draft.remove_made(self.ledger.made)
         return Plan(
             steps=self.draft.steps(),

@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers
 from agent.planning.desires import Desires
-from agent.planning.hostnames import registry_of
 from agent.planning.ledger import Ledger
-from agent.planning.model import Folder, ProbeStep
+from agent.planning.model import Folder, ProbeStep, RegistryName
 from agent.planning.ownership import Ours
 
 
@@ -26,11 +25,9 @@ class Withdrawal:
     problem: Problem | None = None
 
 
-STAYS = Withdrawal(remove=False)
-
-
 def judge_withdrawal(
     *,
+    registry: RegistryName,
     folder: Folder,
     ours: Ours,
     desires: Desires,
@@ -43,12 +40,13 @@ def judge_withdrawal(
 
     Raises Unanswered while it depends on whether its endpoint still serves.
     """
-    registry = registry_of(folder.name)
     if registry in desires.withdrawn:
         return Withdrawal(remove=True)
     since = ledger.unwanted_since.get(folder.path)
-    if registry is None or registry in desires.kept or not desires.certain:
+    if not desires.certain:
         return Withdrawal(remove=False, unwanted_since=since)
+    if registry in desires.kept:
+        return Withdrawal(remove=False)
     since = min(since or now, now)
     if now - since < withdraw_after:
         problem = Problem(

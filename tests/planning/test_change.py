@@ -1,0 +1,214 @@
+"""Hold or write: a pull that works before a change works after it."""
+
+from dataclasses import replace
+
+import pytest
+
+from agent.errors import Reason
+from agent.planning.answers import Answers, Unanswered
+from agent.planning.change import Decision, decide_change, decide_creation
+from agent.planning.desires import Desire
+from agent.planning.model import ProbeResult, Proof, Route
+from tests.anchors import ders, fingerprint, trust_sha256
+from tests.worlds import KNATIVE, LONG, NEW_IP, OLD_IP, endpoint, route
+
+GOOD = ProbeResult(reached=frozenset())
+BAD = ProbeResult(reached=frozenset(), reason=Reason.TIMEOUT, detail="no answer")
+PULLED = Proof(reason=None, detail="not found")
+NOT_PULLED = Proof(reason=Reason.RUNTIME_IGNORES_FILES, detail="lookup")
+
+OLD = route(OLD_IP, 1)
+OTHER_TRUST = route(OLD_IP, 2)
+OTHER_ENDPOINT = route(NEW_IP, 1)
+BOTH_OTHER = route(NEW_IP, 2)
+MORE_TRUST = route(OLD_IP, 1, 2)
+
+
+def desire(ders: tuple[bytes, ...], *, revoked: int = 0, released: tuple[str, ...] = ()) -> Desire:
+    return Desire(
+        registry=KNATIVE,
+        hosts=(LONG,),
+        addresses=(OLD.endpoint.address,),
+        port=5000,
+        ders=ders,
+        revoked=frozenset({fingerprint(revoked)} if revoked else ()),
+        released=frozenset(released),
+    )
+
+
+def change(
+    present: Route,
+    proposed: Route,
+    *,
+    working: tuple[Route, ...] = (),
+    revoked: int = 0,
+    released: tuple[str, ...] = (),
+    apply_held: bool = False,
+) -> Decision:
+    probes = {way: GOOD if way in working else BAD for way in (present, proposed)}
+    return decide_change(
+        desire=desire(proposed.ders, revoked=revoked, released=released),
+        present=present,
+        wanted=proposed.endpoint,
+        apply_held=apply_held,
+        answers=Answers(probes=probes),
+    )
+
+
+def create(
+    *, works: bool, pulled: bool, released: tuple[str, ...] = (), apply_held: bool = False
+) -> Decision:
+    return decide_creation(
+        desire=desire(OLD.ders, released=released),
+        host=LONG,
+        wanted=OLD.endpoint,
+        apply_held=apply_held,
+        answers=Answers(
+            probes={OLD: GOOD if works else BAD}, proofs={LONG: PULLED if pulled else NOT_PULLED}
+        ),
+    )
+
+
+CHANGES = {
+    "another CA": OTHER_TRUST,
+    "another endpoint": OTHER_ENDPOINT,
+    "another CA and endpoint": BOTH_OTHER,
+    "fewer anchors": OLD,
+}
+
+
+def present_for(sentence: str) -> Route:
+    return MORE_TRUST if sentence == "fewer anchors" else OLD
+
+
+@pytest.mark.parametrize("sentence", CHANGES)
+def test_what_passes_the_probe_is_written(sentence: str) -> None:
+    present, proposed = present_for(sentence), CHANGES[sentence]
+    assert change(present, proposed, working=(present, proposed)) == Decision(route=proposed)
+
+
+@pytest.mark.parametrize("sentence", CHANGES)
+def test_what_fails_is_written_where_nothing_works_anyway(sentence: str) -> None:
+    present, proposed = present_for(sentence), CHANGES[sentence]
+    assert change(present, proposed) == Decision(route=proposed)
+
+
+@pytest.mark.parametrize("sentence", CHANGES)
+def test_what_fails_is_held_while_the_present_works(sentence: str) -> None:
+    present, proposed = present_for(sentence), CHANGES[sentence]
+    decision = change(present, proposed, working=(present,))
+    assert decision.route == present
+    assert decision.problem is not None
+    assert decision.problem.reason is Reason.HELD
+    for part in (proposed.trust_sha256, proposed.endpoint.url, "timeout: no answer"):
+        assert part in decision.problem.detail
+
+
+def test_the_flag_applies_what_is_held() -> None:
+    decision = change(OLD, BOTH_OTHER, working=(OLD,), apply_held=True)
+    assert decision == Decision(route=BOTH_OTHER)
+
+
+RELEASES = {
+    "the new trust, for another CA": (OTHER_TRUST, (trust_sha256(2),), True),
+    "the new address, for another endpoint": (OTHER_ENDPOINT, (NEW_IP,), True),
+    "both, for both": (BOTH_OTHER, (NEW_IP, trust_sha256(2)), True),
+    "only the address, for both": (BOTH_OTHER, (NEW_IP,), False),
+    "only the trust, for both": (BOTH_OTHER, (trust_sha256(2),), False),
+    "the old trust": (OTHER_TRUST, (trust_sha256(1),), False),
+    "another address": (OTHER_ENDPOINT, (OLD_IP,), False),
+    "nothing": (OTHER_TRUST, (), False),
+}
+
+
+@pytest.mark.parametrize("sentence", RELEASES)
+def test_the_annotation_names_what_it_releases(sentence: str) -> None:
+    proposed, released, written = RELEASES[sentence]
+    decision = change(OLD, proposed, working=(OLD,), released=released)
+    assert decision.route == (proposed if written else OLD)
+    assert (decision.problem is None) is written
+
+
+def test_more_anchors_are_never_held() -> None:
+    """Not even probed: whatever was trusted still is."""
+    decision = decide_change(
+        desire=desire(MORE_TRUST.ders),
+        present=OLD,
+        wanted=OLD.endpoint,
+        apply_held=False,
+        answers=Answers(),
+    )
+    assert decision == Decision(route=MORE_TRUST)
+
+
+def test_more_anchors_are_added_while_another_endpoint_is_held() -> None:
+    decision = change(OLD, route(NEW_IP, 1, 2), working=(OLD,))
+    assert decision.route == MORE_TRUST
+    assert decision.problem is not None
+
+
+def test_a_revoked_anchor_leaves_while_the_rest_is_held() -> None:
+    present = route(OLD_IP, 1, 2)
+    decision = change(present, route(NEW_IP, 1), working=(present,), revoked=2)
+    assert decision.route == OLD
+    assert decision.problem is not None
+
+
+def test_the_new_anchors_fill_the_gap_that_the_revoked_one_leaves() -> None:
+    decision = change(OLD, BOTH_OTHER, working=(OLD,), revoked=1)
+    assert decision.route == replace(OLD, ders=ders(2))
+
+
+@pytest.mark.parametrize(
+    ("works", "pulled", "written"),
+    [
+        pytest.param(True, True, True, id="it works, and something else did too"),
+        pytest.param(True, False, True, id="it works, and nothing else did"),
+        pytest.param(False, False, True, id="it does not work, nor did anything else"),
+        pytest.param(False, True, False, id="it does not work, but somebody's _default does"),
+    ],
+)
+def test_a_hostname_gets_its_first_route_if(*, works: bool, pulled: bool, written: bool) -> None:
+    decision = create(works=works, pulled=pulled)
+    assert decision.route == (OLD if written else None)
+    assert (decision.problem is None) is written
+
+
+def test_a_held_first_route_can_be_forced() -> None:
+    both = (OLD_IP, trust_sha256(1))
+    assert create(works=False, pulled=True, apply_held=True).route == OLD
+    assert create(works=False, pulled=True, released=both).route == OLD
+    assert create(works=False, pulled=True, released=both[:1]).route is None
+
+
+def test_it_asks_for_the_new_route_first_and_for_the_present_one_only_if_that_fails() -> None:
+    asked = []
+    answers = Answers()
+    while True:
+        try:
+            decide_change(
+                desire=desire(OTHER_TRUST.ders),
+                present=OLD,
+                wanted=endpoint(OLD_IP),
+                apply_held=False,
+                answers=answers,
+            )
+        except Unanswered as question:
+            asked += question.routes
+            answers = Answers(probes=dict.fromkeys(asked, BAD))
+        else:
+            break
+    assert asked == [OTHER_TRUST, OLD]
+
+
+def test_it_asks_the_runtime_only_if_the_first_route_fails() -> None:
+    with pytest.raises(Unanswered) as question:
+        decide_creation(
+            desire=desire(OLD.ders),
+            host=LONG,
+            wanted=OLD.endpoint,
+            apply_held=False,
+            answers=Answers(probes={OLD: BAD}),
+        )
+    assert question.value.hosts == {LONG}
+    assert str(question.value) == "0 routes and 1 hosts are to be tried"
