@@ -163,7 +163,7 @@ class _Sheet:
             Problem(
                 reason=Reason.ALL_ANCHORS_REVOKED,
                 where=f"Service {registry}",
-                detail=f"every CA that this node trusted for {folder.name} is revoked",
+                detail="every CA that this node trusted for it is revoked",
                 registry=str(registry),
             )
         )
