@@ -43,7 +43,7 @@ def measure(stage: Stage, *, changes: int) -> tuple[Row, str]:
         _REST.wait(_REST_SECONDS)
     bare.process.end()
     row = Row(
-        what="Service changed -> every hosts.toml durable",
+        what="(a) Service changed -> hosts.toml durable",
         unit="ms",
         agent=[seconds * 1000 for seconds in agent_took[_WARM_UP:]],
         least=[seconds * 1000 for seconds in bare_took[_WARM_UP:]],

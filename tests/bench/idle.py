@@ -35,9 +35,9 @@ def measure(stage: Stage, *, seconds: float) -> tuple[Row, ...]:
     ]
     agent, least = after
     return (
-        Row(what="RSS, idle", unit="MiB", agent=[agent.rss_mib], least=[least.rss_mib]),
-        Row(what="PSS, idle", unit="MiB", agent=[agent.pss_mib], least=[least.pss_mib]),
-        Row(what="CPU time per idle minute", unit="ms", agent=cpu[:1], least=cpu[1:]),
+        Row(what="(c) RSS, idle", unit="MiB", agent=[agent.rss_mib], least=[least.rss_mib]),
+        Row(what="(c) PSS, idle", unit="MiB", agent=[agent.pss_mib], least=[least.pss_mib]),
+        Row(what="(c) CPU time per idle minute", unit="ms", agent=cpu[:1], least=cpu[1:]),
     )
 
 

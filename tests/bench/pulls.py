@@ -29,7 +29,7 @@ def measure(stage: Stage, *, pulls: int) -> Row:
             took[image].append(pull.seconds * 1000)
     shutil.rmtree(stage.certs_d / ADDRESS)
     return Row(
-        what="CRI pull by cluster hostname, against by IP",
+        what="(b) CRI pull by hostname, against by IP",
         unit="ms",
         agent=took[IMAGE][_WARM_UP:],
         least=took[by_address][_WARM_UP:],

@@ -26,8 +26,8 @@ def measure(stage: Stage, *, starts: int) -> tuple[Row, ...]:
         again.append(_agent_start(stage))
         stage.agent.call("remove")
     return (
-        Row(what="start -> in sync, files there", unit="ms", agent=again, least=bare),
-        Row(what="start -> in sync, new node", unit="ms", agent=first, least=bare),
+        Row(what="(d) start -> in sync, files there", unit="ms", agent=again, least=bare),
+        Row(what="(d) start -> in sync, new node", unit="ms", agent=first, least=bare),
     )
 
 
