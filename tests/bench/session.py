@@ -1,7 +1,6 @@
 """One run of the bench, from the machine's description to the table."""
 
 import sys
-import textwrap
 from dataclasses import dataclass
 from time import monotonic
 
@@ -9,16 +8,15 @@ from tests.bench import change, idle, machine, pulls, runtime_site, start
 from tests.bench.figures import Row, table
 from tests.demo.agent import Agent, Python
 from tests.demo.stage import ADDRESS, Stage, set_up
-from tests.demo.telling import WIDTH, say
+from tests.demo.telling import say
 from tests.ground.namespaces import NodeTroubleError
 
-_NOTES = (
-    "`least`, row by row: (a) a bare process that watches the same file, finds the address in it by "
-    "a regular expression, probes once (TCP, TLS, GET /v2/) and does the same durable renames; "
-    "(b) the same image by the endpoint's own address, its host directory written by hand; (c), (d) "
-    "a bare interpreter that imports the same libraries. Both sides see the image's libraries only, "
-    "and take turns or run at the same time. Nothing is asserted."
-)
+_NOTES = """\
+`least`, row by row: (a) a bare process that watches the same file, finds the address in it by a
+regular expression, probes once (TCP, TLS, GET /v2/) and does the same durable renames; (b) the
+same image by the endpoint's own address, its host directory written by hand; (c), (d) a bare
+interpreter that imports the same libraries. Both sides see the image's libraries only, and take
+turns or run at the same time. Nothing is asserted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +46,7 @@ def measure(effort: Effort) -> None:
     for line in table(rows):
         say(line)
     say()
-    for line in textwrap.wrap(_NOTES, width=WIDTH):
-        say(line)
+    say(_NOTES)
     say(f"Took {monotonic() - began:.0f} s.")
 
 
