@@ -14,7 +14,7 @@ from agent.planning.hostnames import cluster_hostnames
 from agent.planning.known_good import GoodService, KnownGood
 from agent.planning.model import ClusterView, IPAddress, RegistryName, ServiceObject
 from agent.planning.revocation import without_revoked
-from agent.planning.service_rules import judge_service
+from agent.planning.service_rules import has_hostnames, judge_service
 from agent.planning.trust_bundle import (
     parse_trust_file,
     read_revoked,
@@ -141,7 +141,8 @@ def _judge_services(
     services = {
         name: service
         for name, service in known_good.services.items()
-        if name in labelled or (not view.complete and name not in seen)
+        if (name in labelled or (not view.complete and name not in seen))
+        and has_hostnames(name, domain=rules.domain)
     }
     for name, item in sorted(labelled.items()):
         try:

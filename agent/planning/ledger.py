@@ -132,13 +132,20 @@ def decode(text: str, *, machine_id: str) -> Ledger:
             entries={file_path(entry.folder, entry.name): entry for entry in entries},
             made=tuple(_folder(item) for item in document["made"]),
             unwanted_since={
-                HostPath(path): datetime.fromisoformat(since)
+                HostPath(path): _moment(since)
                 for path, since in document["unwanted-since"].items()
             },
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"not a ledger: {error!r}"
         raise ValueError(message) from error
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"not a ledger: {text!r} has no time zone")
+    return moment
 
 
 def _writes(steps: Iterable[Step]) -> list[tuple[Folder, str, bytes]]:

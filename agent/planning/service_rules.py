@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from agent.errors import BadInput, Problem, Reason
 from agent.planning.hostnames import cluster_hostnames
 from agent.planning.known_good import GoodService
-from agent.planning.model import IPAddress, ServiceObject, ServicePort
+from agent.planning.model import IPAddress, RegistryName, ServiceObject, ServicePort
 
 HTTPS_PORT = 443
 HTTP_PORT = 80
@@ -23,6 +23,15 @@ def judge_service(service: ServiceObject, *, domain: str) -> GoodService:
     addresses = _addresses(service)
     port = _port(service)
     return GoodService(registry=service.registry, addresses=addresses, port=port.number)
+
+
+def has_hostnames(registry: RegistryName, *, domain: str) -> bool:
+    """Whether a Service of that name can be pulled by a hostname, on any port."""
+    try:
+        cluster_hostnames(registry, port=MAX_PORT, domain=domain)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_name(service: ServiceObject, *, domain: str) -> None:
