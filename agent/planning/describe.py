@@ -1,11 +1,13 @@
 """A plan in words: one line a step, and a unified diff of every file it would change.
 
 Secrets do not leak: a person may have put one into a file of ours (`[header]`, credentials), and
-the diff shows what is replaced. Values whose key, or whose table, speaks of authentication are
-redacted.
+the diff shows what is replaced. Every value, comment or other line that speaks of authentication,
+or stands in a table that does, is redacted to its end, and so is a private key.
 """
 
 import re
+import tomllib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -40,9 +42,9 @@ class Preview:
 
 
 REDACTED = '"[redacted]"'
-_SECRET = re.compile(r"auth|password|token|header", re.IGNORECASE)
-_TABLE = re.compile(r"\s*\[+(?P<name>[^\]]*)\]+\s*(#.*)?")
-_KEY_VALUE = re.compile(r"(?P<key>\s*[^=#\s][^=]*?\s*=\s*)(?P<value>.+)")
+_SECRET = re.compile(r"auth|password|token|header|private key", re.IGNORECASE)
+_TABLE = re.compile(r"\s*\[+(?P<name>.*)\]+\s*(#.*)?")
+_KEY = re.compile(r"\s*[^=#\s][^=]*?\s*=\s*")
 
 
 def describe_step(step: Step) -> str:
@@ -85,22 +87,34 @@ def diff_of(steps: Iterable[Step], *, found: Mapping[Folder, Found]) -> str:
 
 
 def redact(text: str) -> str:
-    """The text of a TOML file with every value that may be a secret replaced."""
-    lines: list[str] = []
+    """The text of a TOML or PEM file with everything that may be a secret replaced."""
+    return "".join(_redacted(deque(text.splitlines(keepends=True))))
+
+
+def _redacted(lines: deque[str]) -> Iterator[str]:
     table = ""
-    for line in text.splitlines(keepends=True):
-        header = _TABLE.fullmatch(line)
+    while lines:
+        line = lines.popleft()
+        header = _TABLE.fullmatch(line.rstrip())
         if header:
             table = header["name"]
-        lines.append(_redact_line(line, table))
-    return "".join(lines)
+        elif line.strip() and (_SECRET.search(line) or _SECRET.search(table)):
+            key = _KEY.match(line)
+            while lines and not _is_whole(line):
+                line += lines.popleft()
+            line = f"{key[0] if key else '# '}{REDACTED}\n"
+        yield line
 
 
-def _redact_line(line: str, table: str) -> str:
-    match = _KEY_VALUE.match(line)
-    if match is None or not (_SECRET.search(match["key"]) or _SECRET.search(table)):
-        return line
-    return f"{match['key']}{REDACTED}\n"
+def _is_whole(text: str) -> bool:
+    """Whether a value ends here. What is no TOML at all ends nowhere: it is redacted whole."""
+    if "-----BEGIN" in text:
+        return "-----END" in text
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
+    return True
 
 
 def _final_contents(
@@ -135,4 +149,4 @@ def _file_diff(path: HostPath, before: bytes | None, after: bytes | None) -> str
 
 def _lines(content: bytes | None) -> list[str]:
     text = (content or b"").decode(errors="replace")
-    return redact(text).splitlines(keepends=True)
+    return [f"{line}\n" for line in redact(text).splitlines()]
