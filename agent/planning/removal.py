@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from agent.errors import Problem, Reason
 from agent.planning.folder_steps import Draft
 from agent.planning.ledger import Ledger, adopt
-from agent.planning.model import Folder, FoundFolder
+from agent.planning.model import CA_FILE, HOSTS_FILE, Folder, FoundFolder
 from agent.planning.node_view import NodeView
 from agent.planning.ownership import Ours, is_as_written
 from agent.planning.steps import RemoveFolder, Step
+
+_CHANGED = "it is not as we wrote it, and is left where it is"
+_NEEDED = "the hosts.toml beside it, which is not as we wrote it, needs it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,21 +39,25 @@ def plan_removal(node: NodeView) -> Removal:
         found = node.found.get(folder)
         if not isinstance(found, FoundFolder):
             continue
-        ours = tuple(
+        ours = {
             name
             for name, content in found.files.items()
             if is_as_written(folder=folder, name=name, content=content, ledger=ledger)
-        )
-        left += [_left(folder, name) for name in found.files if name not in ours]
-        removals.append(RemoveFolder(folder=folder, names=ours))
+        }
+        left += [_left(folder, name, _CHANGED) for name in found.files if name not in ours]
+        if CA_FILE in ours and HOSTS_FILE not in ours and _names_our_ca(found):
+            ours.remove(CA_FILE)
+            left.append(_left(folder, CA_FILE, _NEEDED))
+        removals.append(RemoveFolder(folder=folder, names=tuple(sorted(ours))))
     draft = Draft(removals=removals)
     draft.remove_made(ledger.made)
     return Removal(steps=draft.steps(), left=tuple(left), ledger=ledger)
 
 
-def _left(folder: Folder, name: str) -> Problem:
-    return Problem(
-        reason=Reason.CHANGED_BY_OTHERS,
-        where=f"{folder.path}/{name}",
-        detail="it is not as we wrote it, and is left where it is",
-    )
+def _names_our_ca(found: FoundFolder) -> bool:
+    """Whether a hosts.toml that stays would come to name a CA file that is gone."""
+    return CA_FILE.encode() in found.files.get(HOSTS_FILE, b"")
+
+
+def _left(folder: Folder, name: str, detail: str) -> Problem:
+    return Problem(reason=Reason.CHANGED_BY_OTHERS, where=f"{folder.path}/{name}", detail=detail)

@@ -1,0 +1,139 @@
+"""Putting the node back: all that is still ours goes, all else stays, and what stays is said."""
+
+import pytest
+from hypothesis import given
+
+from agent.errors import Reason
+from agent.planning.hostnames import registry_of
+from agent.planning.model import CA_FILE, HOSTS_FILE, Folder, HostPath
+from agent.planning.ownership import Foreign
+from tests.planning.histories import Past, Wish, foreign_folders, pasts, wishes
+from tests.worlds import LONG, ROOT, World, converged, service
+
+
+def test_what_was_made_is_gone() -> None:
+    start = World().tree()
+    world = converged(service(), service(name="builds"))
+    removal = world.agent.remove()
+    assert world.tree() == start
+    assert removal.left == ()
+
+
+def test_without_a_ledger_our_files_are_recognised() -> None:
+    world = converged()
+    world.state.wipe()
+    world.restart()
+    assert world.agent.remove().left == ()
+    assert world.files.names(ROOT) == ()
+
+
+def test_a_directory_in_a_root_that_is_no_longer_read_goes_too() -> None:
+    start = World().tree()
+    world = converged()
+    world.runtime.roots = (Folder(base=HostPath("/etc/docker"), below=("certs.d",)),)
+    world.agent.remove()
+    assert world.tree() == start
+
+
+CHANGED = {
+    "was edited": b"# mine\n",
+    "was edited below our header": b"# Managed by registry-node-agent. And by me\n",
+    "was emptied": b"",
+}
+
+
+@pytest.mark.parametrize("sentence", CHANGED)
+def test_a_file_is_left_and_said_that(sentence: str) -> None:
+    world = converged()
+    world.put_file(LONG, HOSTS_FILE, CHANGED[sentence])
+    [problem] = world.agent.remove().left
+    assert problem.reason is Reason.CHANGED_BY_OTHERS
+    assert problem.where == f"{ROOT.child(LONG).path}/{HOSTS_FILE}"
+    assert world.files.names(ROOT.child(LONG)) == (HOSTS_FILE,)
+    assert world.files.names(ROOT) == (LONG,)
+
+
+def test_the_ca_stays_that_a_changed_hosts_file_names() -> None:
+    world = converged()
+    edited = (world.file(LONG, HOSTS_FILE) or b"") + b"# mine\n"
+    world.put_file(LONG, HOSTS_FILE, edited)
+    left = [problem.where.rpartition("/")[2] for problem in world.agent.remove().left]
+    assert left == [HOSTS_FILE, CA_FILE]
+    assert world.pulls()
+
+
+def test_another_tools_file_in_our_directory_stays() -> None:
+    world = converged()
+    world.put_file(LONG, "client.key", b"theirs")
+    world.agent.remove()
+    assert world.files.names(ROOT) == (LONG,)
+    assert world.file(LONG, "client.key") == b"theirs"
+
+
+def test_where_our_directory_is_gone_there_is_nothing_to_do() -> None:
+    world = converged()
+    for path in [path for path in world.tree() if path.startswith(ROOT.child(LONG).path)]:
+        del world.files.tree[path]
+    assert world.agent.remove().left == ()
+    assert ROOT.path not in world.tree()
+
+
+def test_a_second_removal_finds_nothing() -> None:
+    world = converged()
+    world.agent.remove()
+    world.restart()
+    assert world.agent.remove().steps == ()
+
+
+# Properties
+
+
+def planted(foreign: dict[str, dict[str, bytes]]) -> World:
+    world = World()
+    world.files.tree[ROOT.path] = None
+    for host, files in foreign.items():
+        world.files.tree[ROOT.child(host).path] = None
+        for name, content in files.items():
+            world.put_file(host, name, content)
+    return world
+
+
+@given(foreign=foreign_folders, first=wishes(), second=wishes(revoking=True, withdrawing=True))
+def test_foreign_files_survive_every_pass_and_the_removal(
+    foreign: dict[str, dict[str, bytes]], first: Wish, second: Wish
+) -> None:
+    world = planted(foreign)
+    start = world.tree()
+    for wish in (first, second):
+        wish.come_true(world)
+        world.run()
+        assert start.items() <= world.tree().items()
+    world.agent.remove()
+    assert world.tree() == start
+
+
+@given(foreign=foreign_folders, wish=wishes())
+def test_they_survive_a_removal_without_a_ledger(
+    foreign: dict[str, dict[str, bytes]], wish: Wish
+) -> None:
+    world = planted(foreign)
+    start = world.tree()
+    wish.come_true(world)
+    world.run()
+    world.state.wipe()
+    world.restart()
+    world.agent.remove()
+    assert world.tree() == start
+
+
+@given(past=pasts(), wish=wishes())
+def test_after_a_removal_no_file_of_ours_is_there(past: Past, wish: Wish) -> None:
+    """A pass first repairs what is wanted; what is not is left where it is damaged, and said."""
+    world = past.world()
+    wish.come_true(world)
+    world.run()
+    node = world.examine().node
+    foreign = {folder.path for folder in node.found if isinstance(node.owner(folder), Foreign)}
+    said = {problem.where.rpartition("/")[0] for problem in world.agent.remove().left}
+    there = {ROOT.child(name).path for name in world.files.names(ROOT) if registry_of(name)}
+    assert there <= foreign | said
