@@ -91,7 +91,7 @@ def test_root_without_a_single_capability_is_enough(tmp_path: Path) -> None:
     os.chown(theirs, 1000, 1000)
     drop = 'exec setpriv --inh-caps=-all --bounding-set=-all "$2" -c "$3" "$1"'
     steps = ["create_folder(CREATE)", "replace_file(REPLACE)", "remove_folder(REMOVE)"]
-    deeds = ["sweep(ROOT)", *steps, "read(ROOT.child('docker.io'))"]
+    deeds = ["sweep(ROOT)", *steps, "names(ROOT.child('docker.io'))"]
     deed = "; ".join(f"files.{deed}" for deed in deeds)
     lines = run_mounted(tmp_path, drop, deed)
     assert lines[0] == f"permission-denied {ROOT.path}/docker.io"
