@@ -60,16 +60,21 @@ class FakeRuntime:
     """Reads the fake disk as containerd would, by readers of its own, and pulls through it.
 
     `default_works`: names without a directory are pulled through somebody's `_default`.
+    `reads` are the roots it really reads, `roots` those that it is thought to.
     """
 
     files: FakeHostFiles
     network: Network
     roots: tuple[Folder, ...]
+    reads: tuple[Folder, ...] = field(init=False)
     identity: str = "containerd 1"
     default_works: bool = False
     trouble: NodeTrouble | None = None
     problems: tuple[Problem, ...] = ()
     proved: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.reads = self.roots
 
     def observe(self) -> RuntimeView:
         if self.trouble is not None:
@@ -94,7 +99,7 @@ class FakeRuntime:
 
     def pull(self, host: str) -> Proof:
         """What the pull of an absent tag meets now. The first root that knows the host counts."""
-        for root in self.roots:
+        for root in self.reads:
             found = self.files.read(root.child(host))
             if isinstance(found, FoundFolder) and HOSTS_FILE in found.files:
                 return self._pull_through(found)

@@ -14,7 +14,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from agent.planning.model import Folder, HostPath
+from agent.planning.model import Folder, Found, FoundFolder, HostPath, Missing
 from agent.planning.steps import CreateFolder, RemoveEmptyFolder, RemoveFolder, ReplaceFile, Step
 
 SCHEMA = 1
@@ -85,6 +85,26 @@ def settle(ledger: Ledger, *, steps: Iterable[Step]) -> Ledger:
     return replace(ledger, entries=entries, made=made)
 
 
+def confirm(ledger: Ledger, *, found: Mapping[Folder, Found]) -> Ledger:
+    """The record of what is there: a crash can leave more in it than was done, or is still true.
+
+    An entry for a directory that is gone would make us the owner of whatever comes there next.
+    """
+    entries = {
+        path: _confirmed(entry, found.get(entry.folder))
+        for path, entry in ledger.entries.items()
+        if not isinstance(found.get(entry.folder), Missing)
+    }
+    return replace(ledger, entries=entries)
+
+
+def _confirmed(entry: Entry, found: Found | None) -> Entry:
+    content = found.files.get(entry.name) if isinstance(found, FoundFolder) else None
+    if content is None or content_hash(content) not in entry.hashes:
+        return entry
+    return replace(entry, hashes=frozenset({content_hash(content)}))
+
+
 def adopt(ledger: Ledger, *, folder: Folder, files: Mapping[str, bytes]) -> Ledger:
     """The record with files of ours in it that it did not know."""
     entries = dict(ledger.entries)
@@ -132,8 +152,7 @@ def decode(text: str, *, machine_id: str) -> Ledger:
             entries={file_path(entry.folder, entry.name): entry for entry in entries},
             made=tuple(_folder(item) for item in document["made"]),
             unwanted_since={
-                HostPath(path): _moment(since)
-                for path, since in document["unwanted-since"].items()
+                HostPath(path): _moment(since) for path, since in document["unwanted-since"].items()
             },
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:

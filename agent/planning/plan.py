@@ -15,7 +15,7 @@ from agent.planning.desires import Desire, Desires
 from agent.planning.endpoint_choice import choose_endpoint
 from agent.planning.folder_steps import Draft
 from agent.planning.hostnames import registry_of, shadow_of
-from agent.planning.ledger import Ledger, adopt
+from agent.planning.ledger import Ledger, adopt, confirm
 from agent.planning.model import CA_FILE, Endpoint, Folder, FoundFolder, RegistryName, Route
 from agent.planning.node_view import NodeView
 from agent.planning.ownership import Foreign, Nobodys, Ours
@@ -51,7 +51,8 @@ class Plan:
 
 def make_plan(*, desires: Desires, node: NodeView, occasion: Occasion, answers: Answers) -> Plan:
     """The plan. Raises Unanswered with all that must be tried before it can be made."""
-    sheet = _Sheet(node=node, occasion=occasion, answers=answers, ledger=node.ledger)
+    ledger = confirm(node.ledger, found=node.found)
+    sheet = _Sheet(node=node, occasion=occasion, answers=answers, ledger=ledger)
     routes: set[Route] = set()
     hosts: set[str] = set()
     for desire in desires.wanted:

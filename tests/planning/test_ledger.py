@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.errors import Reason
 from agent.planning.ledger import (
     Entry,
     Ledger,
     adopt,
+    confirm,
     content_hash,
     decode,
     encode,
@@ -18,7 +20,7 @@ from agent.planning.ledger import (
     intend,
     settle,
 )
-from agent.planning.model import Folder, HostPath
+from agent.planning.model import Blocked, Folder, FoundFolder, HostPath, Missing
 from agent.planning.steps import (
     AwaitReaders,
     CreateFolder,
@@ -80,6 +82,31 @@ def test_directories_are_remembered_outermost_first_and_once() -> None:
 def test_what_was_found_can_be_adopted() -> None:
     ledger = adopt(CREATED, folder=OTHER, files={"ca.crt": b"x"})
     assert ledger.folders() == (FOLDER, OTHER)
+
+
+def test_an_entry_of_a_directory_that_is_gone_is_dropped() -> None:
+    """What comes there next is not ours."""
+    assert confirm(CREATED, found={FOLDER: Missing()}) == Ledger(made=(ROOT,))
+
+
+def test_of_two_contents_the_one_that_is_there_is_kept() -> None:
+    intended = intend(CREATED, steps=[REPLACE], made=[])
+    for content in (b"old", b"new"):
+        there = FoundFolder(files={"ca.crt": content})
+        assert hashes(confirm(intended, found={FOLDER: there})) == {content_hash(content)}
+
+
+UNCONFIRMED = {
+    "the directory was not looked at": {},
+    "the file is gone": {FOLDER: FoundFolder(files={})},
+    "the file is another's": {FOLDER: FoundFolder(files={"ca.crt": b"theirs"})},
+    "no directory is there": {FOLDER: Blocked(reason=Reason.HOST_TAKEN, detail="a file")},
+}
+
+
+@pytest.mark.parametrize("sentence", UNCONFIRMED)
+def test_an_entry_stays_as_it_is_when(sentence: str) -> None:
+    assert confirm(CREATED, found=UNCONFIRMED[sentence]) == CREATED
 
 
 names = st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=8)

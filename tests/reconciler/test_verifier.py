@@ -1,0 +1,95 @@
+"""In sync means effective: when the runtime is asked, and what is said of its answer."""
+
+from datetime import timedelta
+
+from agent.errors import Reason
+from agent.planning.model import ProbeStep
+from agent.verifier import PROOF_JITTER, PROOF_SECONDS
+from tests.worlds import LONG, NEW_IP, SHORT, World, converged, service
+
+HOUR = timedelta(seconds=PROOF_SECONDS * (1 + PROOF_JITTER))
+NOT_YET = timedelta(seconds=PROOF_SECONDS * (1 - PROOF_JITTER) - 1)
+
+
+def asked_in_a_pass(world: World) -> list[str]:
+    world.runtime.proved.clear()
+    world.run()
+    return world.runtime.proved
+
+
+def test_the_runtime_is_asked_once_for_every_hostname() -> None:
+    world = converged()
+    assert sorted(world.runtime.proved) == sorted([LONG, SHORT])
+    assert asked_in_a_pass(world) == []
+
+
+def test_it_is_asked_again_after_an_hour_or_so() -> None:
+    world = converged()
+    world.clock.advance(NOT_YET)
+    assert asked_in_a_pass(world) == []
+    world.clock.advance(HOUR - NOT_YET)
+    assert asked_in_a_pass(world) == [LONG, SHORT]
+
+
+def test_it_is_asked_again_when_the_route_changes() -> None:
+    world = converged()
+    world.serve(NEW_IP)
+    world.ask(service(NEW_IP))
+    assert asked_in_a_pass(world) == [LONG, SHORT]
+
+
+def test_it_is_asked_again_when_the_runtime_is_another() -> None:
+    world = converged()
+    world.runtime.identity = "containerd 2"
+    assert asked_in_a_pass(world) == [LONG, SHORT]
+
+
+def test_it_is_asked_again_when_a_file_was_repaired() -> None:
+    world = converged()
+    world.put_file(LONG, "ca.crt", b"")
+    assert asked_in_a_pass(world) == [LONG, SHORT]
+
+
+def test_it_is_asked_again_when_the_registry_has_been_away() -> None:
+    world = converged()
+    world.fall_silent()
+    assert asked_in_a_pass(world) == []
+    world.serve()
+    assert asked_in_a_pass(world) == [LONG, SHORT]
+
+
+def test_a_new_hostname_is_asked_for_alone() -> None:
+    world = converged()
+    world.serve("10.96.0.60")
+    world.ask(service(), service("10.96.0.60", name="builds"))
+    world.run()
+    world.ask(service())
+    assert asked_in_a_pass(world) == []
+
+
+def test_a_refusal_is_reported_for_each_hostname_and_asked_again() -> None:
+    world = World()
+    world.ask(service())
+    world.serve()
+    world.runtime.reads = ()
+    outcome = world.run()
+    assert [(item.reason, item.where) for item in outcome.problems] == [
+        (Reason.RUNTIME_IGNORES_FILES, LONG),
+        (Reason.RUNTIME_IGNORES_FILES, SHORT),
+    ]
+    assert ProbeStep.EFFECTIVE not in outcome.registries[0].reached
+    assert asked_in_a_pass(world) == [LONG, SHORT]
+    world.runtime.reads = world.runtime.roots
+    assert world.run().in_sync
+
+
+def test_failures_are_counted_in_a_row() -> None:
+    world = converged()
+    registry = next(iter(world.agent.verifier.failures))
+    world.fall_silent()
+    world.run()
+    world.run()
+    assert world.agent.verifier.failures == {registry: 2}
+    world.serve()
+    world.run()
+    assert world.agent.verifier.failures == {registry: 0}
