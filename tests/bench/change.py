@@ -49,8 +49,8 @@ def measure(stage: Stage, *, changes: int) -> tuple[Row, str]:
         least=[seconds * 1000 for seconds in bare_took[_WARM_UP:]],
     )
     renames = (
-        f"{before} of the ledger and {len(stage.host_directories)} of hosts.toml until the clock "
-        f"stops, {after} more after it"
+        f"{before} of the agent's own state and {len(stage.host_directories)} of hosts.toml until "
+        f"the clock stops, {after} more after it"
     )
     return row, renames
 

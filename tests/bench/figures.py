@@ -18,12 +18,16 @@ HEADER = (
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One comparison. A single figure on each side is shown without percentiles."""
+    """One comparison. A single figure on each side is shown without percentiles.
+
+    Where the least is as good as nothing, a ratio says nothing: then `comparable` is false.
+    """
 
     what: str
     unit: str
     agent: Sequence[float]
     least: Sequence[float]
+    comparable: bool = True
 
     def cells(self) -> tuple[str, ...]:
         """The row's cells, in the order of HEADER."""
@@ -31,6 +35,8 @@ class Row:
         single = count == 1
         tail = "" if single else _ratio(p99(self.agent), p99(self.least))
         median = _ratio(statistics.median(self.agent), statistics.median(self.least))
+        if not self.comparable:
+            median, tail = "-", ""
         sides = (_figures(self.agent), _figures(self.least))
         return (self.what, self.unit, str(count), *sides, median, tail)
 

@@ -37,7 +37,13 @@ def measure(stage: Stage, *, seconds: float) -> tuple[Row, ...]:
     return (
         Row(what="(c) RSS, idle", unit="MiB", agent=[agent.rss_mib], least=[least.rss_mib]),
         Row(what="(c) PSS, idle", unit="MiB", agent=[agent.pss_mib], least=[least.pss_mib]),
-        Row(what="(c) CPU time per idle minute", unit="ms", agent=cpu[:1], least=cpu[1:]),
+        Row(
+            what="(c) CPU time per idle minute",
+            unit="ms",
+            agent=cpu[:1],
+            least=cpu[1:],
+            comparable=False,
+        ),
     )
 
 
