@@ -23,6 +23,8 @@ NOT_YET = {
     "restart-in-turn": "restarting runtimes is not supported by this version",
 }
 _DURATION = re.compile(r"(?P<amount>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h)")
+MAX_SECONDS = 365 * 24 * 3600.0
+MIN_INTERVAL_SECONDS = 1.0  # or one pass would chase the other
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -117,9 +119,10 @@ def _host_root(text: str) -> Path:
 
 
 def _state_dir(text: str) -> HostPath:
-    if not text.startswith("/") or ".." in Path(text).parts or text == "/":
+    names = [name for name in text.split("/") if name not in {"", "."}]
+    if not text.startswith("/") or ".." in names or not names:
         raise argparse.ArgumentTypeError(f"{text!r} is no absolute path of a directory")
-    return HostPath(text.rstrip("/"))
+    return HostPath("/" + "/".join(names))
 
 
 def _listen(text: str) -> ListenAddress:
@@ -133,7 +136,17 @@ def _duration(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time such as 90s, 5m or 1h")
-    return float(match["amount"]) * _UNIT_SECONDS[match["unit"]]
+    seconds = float(match["amount"]) * _UNIT_SECONDS[match["unit"]]
+    if seconds > MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than a year")
+    return seconds
+
+
+def _interval(text: str) -> float:
+    seconds = _duration(text)
+    if seconds < MIN_INTERVAL_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than a second")
+    return seconds
 
 
 FLAGS = (
@@ -213,7 +226,7 @@ FLAGS = (
         name="probe-interval",
         metavar="TIME",
         default=300.0,
-        convert=_duration,
+        convert=_interval,
         help="between probes while all is well (default: 5m)",
     ),
     Flag(

@@ -81,7 +81,7 @@ def _from_environment(
     values: dict[str, object] = {}
     for flag in FLAGS:
         text = environment.get(flag.variable, "")
-        if not text:
+        if not text.strip():
             continue
         try:
             values[flag.key] = flag.from_text(text)

@@ -1,0 +1,187 @@
+"""One table of flags: flags win over the environment, and what is bad is named and refused."""
+
+import socket
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.flags import FLAGS
+from agent.planning.listen_address import ListenAddress
+from agent.settings import COMMANDS, Settings, read_settings
+
+MANIFESTS = ("--manifests", "/manifests")
+DEFAULTS = {
+    "command": "sync",
+    "manifests": Path("/manifests"),
+    "namespaces": ("registry",),
+    "cluster_domain": "cluster.local",
+    "host_root": Path("/"),
+    "runtime": "auto",
+    "listen": ListenAddress(host="127.0.0.1", port=9808),
+    "probe_interval_seconds": 300.0,
+    "withdraw_after": timedelta(minutes=10),
+    "state_dir": "/var/lib/registry-node-agent",
+    "output": "text",
+    "exit_code": False,
+    "apply_held": False,
+}
+
+
+def read(*arguments: str, **environment: str) -> Settings:
+    variables = {f"REGISTRY_NODE_AGENT_{name}": text for name, text in environment.items()}
+    return read_settings(["sync", *MANIFESTS, *arguments], variables)
+
+
+def references(settings: Settings) -> dict[str, str]:
+    return {namespace: item.text for namespace, item in settings.trust_references.items()}
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str, **environment: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        read(*arguments, **environment)
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_every_setting_has_its_default(name: str) -> None:
+    assert getattr(read(), name) == DEFAULTS[name]
+
+
+def test_the_bundle_has_its_default() -> None:
+    assert references(read()) == {"": "configmap:registry-trust/registry-trust"}
+
+
+def test_a_node_is_named_by_flag_then_by_the_downward_api_then_by_its_host_name() -> None:
+    command = ["sync", *MANIFESTS]
+    assert read_settings([*command, "--node-name", "a"], {"NODE_NAME": "b"}).node_name == "a"
+    assert read_settings(command, {"NODE_NAME": "b"}).node_name == "b"
+    assert read_settings(command, {}).node_name == socket.gethostname()
+
+
+GIVEN = {
+    "cluster-domain": ("corp.example", "cluster_domain", "corp.example"),
+    "host-root": ("/tmp", "host_root", Path("/tmp")),  # noqa: S108 - any directory
+    "runtime": ("containerd", "runtime", "containerd"),
+    "listen": ("[::1]:0", "listen", ListenAddress(host="::1", port=0)),
+    "node-name": ("node-1", "node_name", "node-1"),
+    "probe-interval": ("90s", "probe_interval_seconds", 90.0),
+    "withdraw-after": ("1.5h", "withdraw_after", timedelta(minutes=90)),
+    "state-dir": ("/srv/agent/", "state_dir", "/srv/agent"),
+    "output": ("json", "output", "json"),
+    "namespace": ("builds", "namespaces", ("builds",)),
+}
+
+
+@pytest.mark.parametrize("flag", GIVEN)
+def test_a_setting_is_given_by_flag_or_by_variable(flag: str) -> None:
+    text, name, value = GIVEN[flag]
+    variable = flag.replace("-", "_").upper()
+    assert getattr(read(f"--{flag}", text), name) == value
+    assert getattr(read(**{variable: text}), name) == value
+
+
+@pytest.mark.parametrize("flag", ["exit-code", "apply-held"])
+def test_a_switch_is_given_by_flag_or_by_variable(flag: str) -> None:
+    name = flag.replace("-", "_")
+    assert getattr(read(f"--{flag}"), name) is True
+    assert getattr(read(**{name.upper(): "True"}), name) is True
+    assert getattr(read(**{name.upper(): "false"}), name) is False
+    assert getattr(read(f"--{flag}", **{name.upper(): "false"}), name) is True
+
+
+def test_the_flag_wins() -> None:
+    settings = read("--cluster-domain", "flag", CLUSTER_DOMAIN="variable")
+    assert settings.cluster_domain == "flag"
+
+
+def test_an_empty_variable_says_nothing() -> None:
+    assert read(CLUSTER_DOMAIN="", NAMESPACE=" ") == read()
+
+
+def test_namespaces_may_be_several_and_replace_the_default() -> None:
+    assert read("--namespace", "a", "--namespace", "b", "--namespace", "a").namespaces == ("a", "b")
+    assert read(NAMESPACE="a  b").namespaces == ("a", "b")
+    assert read("--namespace", "a", NAMESPACE="b").namespaces == ("a",)
+
+
+def test_bundles_may_be_one_for_all_and_one_for_a_namespace() -> None:
+    given = ("--trust-bundle", "file:/ca.crt", "--trust-bundle", "a=clustertrustbundle:x:y")
+    expected = {"": "file:/ca.crt", "a": "clustertrustbundle:x:y"}
+    assert references(read(*given)) == expected
+    assert references(read(TRUST_BUNDLE=f"{given[1]} {given[3]}")) == expected
+
+
+def test_a_bundle_for_a_namespace_leaves_the_default_for_the_others() -> None:
+    assert references(read("--trust-bundle", "a=file:/ca=1")) == {
+        "": "configmap:registry-trust/registry-trust",
+        "a": "file:/ca=1",
+    }
+
+
+REFUSED = {
+    "namespace": ["Upper", "a.b", "-a"],
+    "trust-bundle": ["secret:a/b", "configmap:a", "a=", "a=b", "file:"],
+    "cluster-domain": ["cluster..local", "Cluster.local"],
+    "host-root": ["/nowhere/at/all", "/dev/null"],
+    "runtime": ["crio", "docker", "podman"],
+    "layout": ["k3s"],
+    "disrupt": ["restart-in-turn", "always"],
+    "listen": ["9808", ":9808", "127.0.0.1", "127.0.0.1:65536", "::1:9808"],
+    "probe-interval": ["5", "5 m", "-5m", "5d", "m", "0s", "1e3s", "\u0665m", "9" * 400 + "h"],
+    "withdraw-after": ["never", "9999999999999h"],
+    "state-dir": ["state", "/", "//", "/.", "/srv/../etc"],
+    "output": ["yaml"],
+}
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"), [(flag, text) for flag, texts in REFUSED.items() for text in texts]
+)
+def test_a_bad_value_is_named_and_refused(
+    capsys: pytest.CaptureFixture[str], flag: str, text: str
+) -> None:
+    assert f"--{flag}" in refusal(capsys, f"--{flag}={text}")
+    variable = flag.replace("-", "_").upper()
+    assert f"error: REGISTRY_NODE_AGENT_{variable}: " in refusal(capsys, **{variable: text})
+
+
+def test_a_switch_takes_true_or_false(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "'yes' is neither true nor false" in refusal(capsys, APPLY_HELD="yes")
+
+
+def test_what_comes_later_is_said_to_come_later(capsys: pytest.CaptureFixture[str]) -> None:
+    told = refusal(capsys, "--runtime", "crio")
+    assert "CRI-O is not supported by this version; use one of: auto, containerd" in told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param([], id="no command"),
+        pytest.param(["frobnicate"], id="an unknown command"),
+        pytest.param(["sync", "--frobnicate"], id="an unknown flag"),
+        pytest.param(["sync", "--manifest", "x"], id="a flag cut short"),
+        pytest.param(["sync", "extra", *MANIFESTS], id="one word too many"),
+        pytest.param(["sync"], id="no manifests"),
+    ],
+)
+def test_bad_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        read_settings(arguments, {})
+    assert ended.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_removal_needs_no_manifests() -> None:
+    assert read_settings(["remove"], {}).command == "remove"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_every_flag(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        read_settings([command, "--help"], {})
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert all(flag.variable in told for flag in FLAGS)
