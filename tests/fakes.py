@@ -149,10 +149,18 @@ class FakeState:
     problems: tuple[Problem, ...] = ()
 
     def load_ledger(self) -> Ledger:
-        return ledgers.decode(self.ledger, machine_id=MACHINE_ID) if self.ledger else Ledger()
+        self.problems = ()
+        try:
+            return ledgers.decode(self.ledger, machine_id=MACHINE_ID) if self.ledger else Ledger()
+        except ValueError as error:
+            self.problems = (
+                Problem(reason=Reason.LEDGER_UNREADABLE, where="ledger", detail=str(error)),
+            )
+            return Ledger()
 
     def save_ledger(self, ledger: Ledger) -> None:
         self.faults.strike()
+        self.problems = ()
         self.ledger = ledgers.encode(ledger, machine_id=MACHINE_ID)
 
     def load_known_good(self) -> KnownGood:
