@@ -34,7 +34,6 @@ class Reason(StrEnum):
     BUNDLE_HAS_LEAF = "bundle-has-leaf"
     BUNDLE_EXPIRED = "bundle-expired"
     ALL_ANCHORS_REVOKED = "all-anchors-revoked"
-    NO_REGISTRY_SERVICE = "no-registry-service"
     UNLABELLED_STILL_SERVING = "unlabelled-still-serving"
     WITHDRAWAL_PENDING = "withdrawal-pending"
     HELD = "held"
@@ -104,9 +103,6 @@ REMEDIES: dict[Reason, str] = {
     Reason.BUNDLE_HAS_LEAF: "publish the CA that signed the certificate instead of the certificate",
     Reason.BUNDLE_EXPIRED: "publish a CA certificate that is valid now",
     Reason.ALL_ANCHORS_REVOKED: "publish a CA certificate that is not revoked",
-    Reason.NO_REGISTRY_SERVICE: (
-        "label the registry's Service registry-node-agent.internal/registry: 'true'"
-    ),
     Reason.UNLABELLED_STILL_SERVING: (
         "label the Service again, or set the label to 'false' to withdraw it"
     ),

@@ -1,4 +1,4 @@
-"""The flags of DESIGN 5 in one table: name, environment variable, default, converter, help.
+"""All flags in one table: name, environment variable, default, converter, help.
 
 A repeatable flag takes several values from its variable, separated by spaces. The environment goes
 through the same converters as the command line, so that both are judged by one rule.
@@ -199,14 +199,14 @@ FLAGS = (
         metavar="NAME",
         default="auto",
         convert=_choice("auto", "kubeadm"),
-        help="where the distribution keeps the runtime's files: auto, kubeadm",
+        help="the distribution: auto, kubeadm; containerd's command line tells the same",
     ),
     Flag(
         name="disrupt",
         metavar="HOW",
         default="reload",
         convert=_choice("none", "reload"),
-        help="what may be done to the runtime: none, reload (default)",
+        help="how far the runtime may be disturbed: none, reload; no effect on containerd",
     ),
     Flag(
         name="listen",
@@ -227,14 +227,14 @@ FLAGS = (
         metavar="TIME",
         default=300.0,
         convert=_interval,
-        help="between probes while all is well (default: 5m)",
+        help="time between probes while in sync (default: 5m)",
     ),
     Flag(
         name="withdraw-after",
         metavar="TIME",
         default=600.0,
         convert=_duration,
-        help="how long a registry stays whose Service is gone (default: 10m)",
+        help="how long to keep a registry whose Service is gone (default: 10m)",
     ),
     Flag(
         name="state-dir",
@@ -260,7 +260,7 @@ FLAGS = (
         name="apply-held",
         default=False,
         convert=_boolean,
-        help="sync: apply what is held back, though it fails its probe",
+        help="sync, plan: apply what is held back, though it fails its probe",
     ),
 )
 """Every command takes every flag, so that one environment serves them all."""

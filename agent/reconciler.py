@@ -26,6 +26,7 @@ from agent.planning.plan import Occasion, Plan, make_plan
 from agent.planning.removal import Removal, plan_removal
 from agent.planning.steps import Step
 from agent.ports import Clock, HostFiles, Probe, Runtime, Source, State
+from agent.probing import probe_all
 from agent.verifier import Verified, Verifier
 
 NodeState: TypeAlias = tuple[tuple[Folder, ...], Hashable, Hashable, tuple[Hashable, ...]]
@@ -255,7 +256,7 @@ class Reconciler:
                 return plan, answers
 
     def _answer(self, answers: Answers, question: Unanswered, runtime: RuntimeView) -> Answers:
-        probes = {route: self.probe.probe(route) for route in question.routes}
+        probes = probe_all(self.probe, question.routes)
         hosts = sorted(question.hosts)
         proofs = self.runtime.prove(socket=runtime.socket, hosts=hosts) if hosts else {}
         return Answers(probes={**answers.probes, **probes}, proofs={**answers.proofs, **proofs})

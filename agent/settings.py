@@ -17,17 +17,17 @@ from agent.planning.model import HostPath
 from agent.planning.trust_reference import TrustReference, parse_trust_reference
 
 COMMANDS = {
-    "run": "follow the registry Services and trust bundles, and keep this node right",
-    "sync": "bring this node to what is asked for, once",
+    "run": "follow the registry Services and trust bundles, and keep this node in sync",
+    "sync": "run one pass: bring this node to what is asked for",
     "plan": "show what `sync` would change on this node; change nothing",
     "remove": "put this node back: undo everything the agent wrote",
-    "doctor": "check this node end to end, one line a check; change nothing",
+    "doctor": "check this node end to end, one line per check; change nothing",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything a command may be told: the flags of DESIGN 5.
+    """Everything a command may be told, but for flags that have no effect in this version.
 
     `trust_references` maps a namespace to the bundle of its Services; "" stands for all others.
     """

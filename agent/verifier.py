@@ -1,4 +1,4 @@
-"""In sync means effective: what stands on disk is tried, as the runtime would and by the runtime.
+"""In sync means effective: every route that stands is probed from here, then proven by the runtime.
 
 A probe goes the way of a pull from this process; the proof lets the runtime itself pull a tag that
 cannot exist, which stores nothing and tells a runtime that reads our file from one that does not.
@@ -17,6 +17,7 @@ from agent.planning.outcome import RegistryStatus
 from agent.planning.plan import Plan
 from agent.planning.trust_bundle import trust_expiry
 from agent.ports import Clock, Probe, Runtime
+from agent.probing import probe_all
 
 PROOF_SECONDS = 3600.0
 PROOF_JITTER = 0.1
@@ -53,14 +54,13 @@ class Verifier:
     def verify(
         self, *, plan: Plan, desires: Desires, runtime: RuntimeView, answers: Answers
     ) -> Verified:
-        """Probe every route that stands, and have the runtime prove those that work."""
-        probes = {
-            registry: answers.probes.get(route) or self.probe.probe(route)
-            for registry, route in plan.routes.items()
-        }
+        """Probe every route of the plan, and have the runtime prove those that work."""
+        untried = [route for route in plan.routes.values() if route not in answers.probes]
+        tried = {**answers.probes, **probe_all(self.probe, untried)}
+        probes = {registry: tried[route] for registry, route in plan.routes.items()}
         self._count_failures(probes)
         working = {name for name, result in probes.items() if result.works}
-        self._prove(plan, working, runtime, made_before=bool(plan.steps))
+        self._prove(plan, working, runtime, files_changed=bool(plan.steps))
         problems = [
             problem
             for name, result in probes.items()
@@ -90,7 +90,7 @@ class Verifier:
         working: Iterable[RegistryName],
         runtime: RuntimeView,
         *,
-        made_before: bool,
+        files_changed: bool,
     ) -> None:
         """Renew every proof that is due; forget those of hosts that are no longer ours."""
         routes = {host: plan.routes[name] for name in working for host in plan.hosts[name]}
@@ -98,7 +98,7 @@ class Verifier:
         kept = {
             host: kept
             for host, kept in self._proofs.items()
-            if not made_before
+            if not files_changed
             and kept.proof.effective
             and kept.route == routes.get(host)
             and kept.identity == runtime.identity

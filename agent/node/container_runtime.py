@@ -7,7 +7,7 @@ only when the one that is known has ended.
 
 A containerd that was started before its configuration was last changed still runs on the old one,
 and nothing but a pull can show what that was. What is on disk is therefore what the next start
-will read; the proof (invariant 12) is what decides whether the node is in sync, and `identity`
+will read; the proof (agent.verifier) is what decides whether the node is in sync, and `identity`
 changes with either, so that a proof is asked for anew.
 """
 

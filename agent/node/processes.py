@@ -1,7 +1,7 @@
 """The containerd daemons of a node, found in its /proc.
 
 Only what root without capabilities may read of a foreign process is read: `comm`, `cmdline`,
-`stat`, `status`. `exe`, `environ` and `root` are denied to the agent (DESIGN 6).
+`stat`, `status`. `exe`, `environ` and `root` are denied to an agent without capabilities.
 """
 
 from collections.abc import Iterator, Sequence

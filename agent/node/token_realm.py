@@ -2,7 +2,7 @@
 
 A pull from such a registry first fetches a token from the realm the challenge names, with the
 same CA pool (containerd, core/remotes/docker/authorizer.go), resolving its host on the node. A
-realm on a cluster name fails there, however well `/v2/` answers (facts/runtimes.md A8, I).
+realm on a cluster name fails there, however well `/v2/` answers (seen on containerd 1.6 to 2.3).
 """
 
 import queue

@@ -1,4 +1,4 @@
-"""What `doctor` says: one check a line, in the order in which a pull depends on them.
+"""What `doctor` says: one check per line, in the order in which a pull depends on them.
 
 Every problem of the examination belongs to exactly one check, by its reason; a reason that no
 check claims belongs to the node as a whole, so that none is lost.

@@ -2,7 +2,7 @@
 
 A root is a directory that gets one directory per hostname. Where the runtime would not read any,
 the problem is named together with the exact change that a person has to make; nothing here makes
-that change. What containerd really does is shown later by the proof (invariant 12), so where its
+that change. What containerd really does is shown later by the proof (agent.verifier), so where its
 version is not known the files are staged and no problem is made up.
 """
 

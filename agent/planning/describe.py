@@ -1,4 +1,4 @@
-"""A plan in words: one line a step, and a unified diff of every file it would change.
+"""A plan in words: one line per step, and a unified diff of every file it would change.
 
 Secrets do not leak: a person may have put one into a file of ours (`[header]`, credentials), and
 the diff shows what is replaced. Every value, comment or other line that speaks of authentication,

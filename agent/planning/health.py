@@ -5,7 +5,7 @@ would restart the agents of a whole fleet just when they are needed.
 """
 
 STUCK_SECONDS = 600.0
-"""Longer than any pass: 32 registries whose every probe times out twice take about five minutes."""
+"""Longer than any pass: 32 registries, eight at a time, all timing out, take about five minutes."""
 
 
 def liveness(*, now: float, last_beat: float) -> tuple[bool, str]:

@@ -25,7 +25,7 @@ HEADER = (
     "# Managed by registry-node-agent. Changes here are overwritten; "
     "remove with: registry-node-agent remove\n"
 )
-"""The first line of every file we write: who wrote it, and how to be rid of it."""
+"""The first line of what we write for the runtime: who wrote it, and how to be rid of it."""
 
 
 # What the cluster asks for

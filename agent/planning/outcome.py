@@ -39,5 +39,5 @@ class Outcome:
 
     @property
     def in_sync(self) -> bool:
-        """Whether this node is as asked and the runtime was seen to use it (DESIGN, in sync)."""
+        """Whether this node is as asked and the runtime was seen to use it."""
         return not self.problems

@@ -4,9 +4,10 @@ Every decision is made directory by directory, because a crash can leave two of 
 states; a plan made from any such state ends at the same place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers, Unanswered
@@ -53,21 +54,22 @@ def make_plan(*, desires: Desires, node: NodeView, occasion: Occasion, answers: 
     """The plan. Raises Unanswered with all that must be tried before it can be made."""
     ledger = confirm(node.ledger, found=node.found)
     sheet = _Sheet(node=node, occasion=occasion, answers=answers, ledger=ledger)
-    routes: set[Route] = set()
-    hosts: set[str] = set()
-    for desire in desires.wanted:
-        try:
-            sheet.place(desire)
-        except Unanswered as question:
-            routes |= question.routes
-            hosts |= question.hosts
-    try:
-        sheet.review_unwanted(desires)
-    except Unanswered as question:
-        routes |= question.routes
+    tasks = [partial(sheet.place, desire) for desire in desires.wanted]
+    questions = [*map(_question, [*tasks, partial(sheet.review_unwanted, desires)])]
+    routes = frozenset[Route]().union(*(question.routes for question in questions if question))
+    hosts = frozenset[str]().union(*(question.hosts for question in questions if question))
     if routes or hosts:
-        raise Unanswered(routes=frozenset(routes), hosts=frozenset(hosts))
+        raise Unanswered(routes=routes, hosts=hosts)
     return sheet.plan(desires)
+
+
+def _question(task: Callable[[], None]) -> Unanswered | None:
+    """What a task must know before it can be done; None when it is done."""
+    try:
+        task()
+    except Unanswered as question:
+        return question
+    return None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -79,7 +79,7 @@ def _forbidden_kind(address: IPAddress) -> str:
 
 
 def _port(service: ServiceObject) -> ServicePort:
-    """The registry's port, by the order of DESIGN 5."""
+    """The registry's port, by the first rule that names exactly one."""
     ports = [port for port in service.ports if port.protocol == "TCP" and _usable(port)]
     if not ports:
         raise _refusal(service, Reason.NO_PORT, "it has no TCP port")

@@ -3,7 +3,6 @@
 A bundle is refused whole: skipping what is not a CA would hide that a key was published, or that
 a rotation went wrong. What is accepted depends on the set of certificates alone, never on order,
 repetition, line ends or comments, so that the file on the nodes changes only when trust does.
-Rules: DESIGN 4.7, facts/trust.md 6.4.
 """
 
 import re

@@ -52,7 +52,7 @@ def judge_withdrawal(
         problem = Problem(
             reason=Reason.WITHDRAWAL_PENDING,
             where=f"Service {registry}",
-            detail=f"{folder.name} is not asked for since {since:%Y-%m-%d %H:%M:%S} UTC",
+            detail=f"{folder.name} has not been asked for since {since:%Y-%m-%d %H:%M:%S} UTC",
             registry=str(registry),
         )
         return Withdrawal(remove=False, unwanted_since=since, problem=problem)

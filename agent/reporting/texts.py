@@ -15,12 +15,12 @@ def outcome_lines(outcome: Outcome) -> list[str]:
     """What `sync` did and found; problems are not in it, they go to stderr."""
     lines = [*outcome.changed, *map(_status_line, outcome.registries)]
     if not outcome.registries and outcome.in_sync:
-        lines.append("no registry Service is asked for: nothing to do")
+        lines.append("no Service carries the registry label: nothing to do")
     return lines
 
 
 def problem_lines(problems: Iterable[Problem]) -> list[str]:
-    """One line a problem: reason, place, finding, what to do."""
+    """One line per problem: reason, place, finding, what to do."""
     return [str(problem) for problem in problems]
 
 
@@ -57,7 +57,7 @@ def plan_json(preview: Preview) -> str:
 
 
 def checkup_lines(checks: Sequence[Check]) -> list[str]:
-    """One line a check, its problems indented below it."""
+    """One line per check, its problems indented below it."""
     width = max((len(check.subject) for check in checks), default=0)
     lines: list[str] = []
     for check in checks:
