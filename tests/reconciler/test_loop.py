@@ -25,7 +25,8 @@ class Wake(NoWait):
 
     def wait(self, timeout: float | None = None) -> bool:
         self.world.clock.advance(timedelta(seconds=timeout or 0, microseconds=1))
-        self.meanwhile()
+        if not self.world.stop.is_set():
+            self.meanwhile()
         return super().wait(timeout)
 
 
