@@ -53,7 +53,7 @@ class Draft:
         if first != anchors:
             self.fewer_anchors.append(ReplaceFile(folder=folder, name=CA_FILE, content=anchors))
 
-    def fewer(self, *, folder: Folder, ders: Iterable[bytes]) -> None:
+    def fewer(self, *, folder: Folder, ders: tuple[bytes, ...]) -> None:
         """A directory of ours as it is, but with these anchors only."""
         content = render_trust_file(ders)
         self.anchors.append(ReplaceFile(folder=folder, name=CA_FILE, content=content))
