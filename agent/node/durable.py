@@ -75,7 +75,7 @@ def read_file(directory: int, name: str, *, limit: int) -> bytes | None:
     # Not blocking: it may have become a fifo since we looked.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
     with opened(name, flags, dir_fd=directory) as fd, os.fdopen(fd, "rb", closefd=False) as file:
-        content = file.read(limit + 1)
+        content = file.read(min(limit, os.fstat(fd).st_size) + 1)
     return content if len(content) <= limit else None
 
 

@@ -5,13 +5,12 @@ verdict needs them. Two things differ, and cannot be seen from here: a Go proces
 at its first use, and `SSL_CERT_FILE` and `SSL_CERT_DIR` in its environment move them.
 """
 
-import re
-import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from agent.node.seen_path import seen_path
+from agent.planning.pem import find_certificates
 
 # Go, src/crypto/x509/root_linux.go: the first file that can be read, and all the directories.
 FILES = (
@@ -24,14 +23,11 @@ FILES = (
 )
 DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 
-BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-
 
 def node_roots(host_root: Path) -> tuple[bytes, ...]:
-    """DER of each root the node has, in no order that matters; empty when it has none."""
+    """DER of each root the node has, sorted; empty when it has none."""
     texts = [*_first_file(host_root), *_directory_files(host_root)]
-    blocks = {block for text in texts for block in BLOCK.findall(text)}
-    return tuple({der for block in blocks for der in _der(block)})
+    return tuple(sorted({der for text in texts for der in find_certificates(text)}))
 
 
 def _first_file(host_root: Path) -> Iterator[str]:
@@ -54,8 +50,3 @@ def _directory_files(host_root: Path) -> Iterator[str]:
 
 def _text(host_root: Path, path: str) -> str:
     return seen_path(host_root, path).read_text(encoding="latin-1")
-
-
-def _der(block: str) -> Iterator[bytes]:
-    with suppress(ValueError):
-        yield ssl.PEM_cert_to_DER_cert(block)

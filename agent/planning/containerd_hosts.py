@@ -10,6 +10,7 @@ verification off.
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 import toml
@@ -27,6 +28,7 @@ _DEFAULT_PORT = 443
 _MAX_PORT = 65535
 
 
+@lru_cache(maxsize=64)  # reading back costs two parsers, and the same few come with every pass
 def render_hosts_file(endpoint: Endpoint) -> bytes:
     """The bytes of a host's hosts.toml; its CA certificates stand beside it, in `CA_FILE`.
 
@@ -56,6 +58,7 @@ def render_hosts_file(endpoint: Endpoint) -> bytes:
     return text.encode()
 
 
+@lru_cache(maxsize=64)
 def parse_hosts_file(content: bytes) -> Endpoint | None:
     """The endpoint that a hosts.toml of our form sends its host to, also if a person edited it.
 

@@ -48,8 +48,7 @@ def encode(known_good: KnownGood) -> str:
                 for name, service in sorted(known_good.services.items())
             ],
             "bundles": dict(sorted(known_good.bundles.items())),
-        },
-        indent=1,
+        }
     )
 
 

@@ -129,8 +129,7 @@ def encode(ledger: Ledger, *, machine_id: str) -> str:
             "unwanted-since": {
                 path: since.isoformat() for path, since in sorted(ledger.unwanted_since.items())
             },
-        },
-        indent=1,
+        }
     )
 
 

@@ -8,6 +8,7 @@ repetition, line ends or comments, so that the file on the nodes changes only wh
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 from agent.errors import BadInput, Problem, Reason
 from agent.planning.certificate import read_certificate
@@ -80,7 +81,8 @@ def read_revoked(bundle: BundleObject) -> frozenset[str]:
     return frozenset(_fingerprint(word, where=where) for word in words if word)
 
 
-def render_trust_file(ders: Iterable[bytes]) -> bytes:
+@lru_cache(maxsize=64)  # the same few with every pass
+def render_trust_file(ders: tuple[bytes, ...]) -> bytes:
     """Render the file that the runtime reads: our header, then one block per certificate, sorted.
 
     The same set gives the same bytes. Raises ValueError unless they read back as that set.
@@ -92,6 +94,7 @@ def render_trust_file(ders: Iterable[bytes]) -> bytes:
     return text.encode("ascii")
 
 
+@lru_cache(maxsize=64)
 def parse_trust_file(content: bytes) -> tuple[bytes, ...] | None:
     """Find the certificates in a file on the node as a runtime does: sorted DER, None without any.
 

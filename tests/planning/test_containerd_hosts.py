@@ -48,6 +48,7 @@ def test_every_endpoint_is_read_back_by_both_readers_and_by_us(endpoint):
 
 def test_a_file_that_would_not_read_back_is_a_bug(monkeypatch):
     monkeypatch.setattr(containerd_hosts, "CA_FILE", 'ca"\nx = "crt')
+    render_hosts_file.cache_clear()
 
     with pytest.raises(ValueError, match="does not read back"):
         render_hosts_file(Endpoint(address=ip_address("10.96.0.50"), port=443))
