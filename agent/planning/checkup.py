@@ -6,6 +6,7 @@ check claims belongs to the node as a whole, so that none is lost.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from agent.errors import Problem, Reason
 from agent.planning.desires import Desires
@@ -145,3 +146,5 @@ def _step_text(step: ProbeStep, status: RegistryStatus) -> str:
             return "GET /v2/"
         case ProbeStep.EFFECTIVE:
             return f"the runtime pulls {', '.join(status.hosts)} from there"
+        case _:
+            assert_never(step)

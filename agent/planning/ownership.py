@@ -7,7 +7,7 @@ repair: the header says so. One whose header is gone has been taken over, and is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from agent.errors import Problem, Reason
 from agent.planning.containerd_hosts import parse_hosts_file, render_hosts_file
@@ -63,6 +63,8 @@ def judge_owner(*, folder: Folder, found: Found, ledger: Ledger) -> Ownership:
                 detail = f"{odd[0]} is no plain file of at most 1 MiB"
                 return _foreign(folder, Reason.HOST_TAKEN, detail)
             return _judge_files(folder, files, ledger)
+        case _:
+            assert_never(found)
 
 
 def _judge_files(folder: Folder, files: Mapping[str, bytes], ledger: Ledger) -> Ownership:

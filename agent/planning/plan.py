@@ -7,6 +7,7 @@ states; a plan made from any such state ends at the same place.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import assert_never
 from functools import partial
 
 from agent.errors import Problem, Reason
@@ -114,6 +115,8 @@ class _Sheet:
                     self._adopt(folder, owner)
                     decision = self._decide(desire, folder, owner.route, wanted)
                     self._change(desire, folder, owner, decision)
+                case _:
+                    assert_never(owner)
 
     def _decide(
         self, desire: Desire, folder: Folder, present: Route | None, wanted: Endpoint
