@@ -18,6 +18,7 @@ class Reason(StrEnum):
     BAD_MANIFEST = "bad-manifest"
     DUPLICATE_OBJECT = "duplicate-object"
     BAD_NAME = "bad-name"
+    BAD_LABEL = "bad-label"
     TOO_MANY_REGISTRIES = "too-many-registries"
     EXTERNAL_NAME = "external-name"
     HEADLESS = "headless"
@@ -86,6 +87,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.MANIFESTS_UNREADABLE: "check that the directory exists and that the agent may read it",
     Reason.BAD_MANIFEST: "make the file whole YAML or JSON of Kubernetes objects",
     Reason.DUPLICATE_OBJECT: "keep the object in one file only",
+    Reason.BAD_LABEL: "set the label registry-node-agent.internal/registry to 'true' or 'false'",
     Reason.BAD_NAME: "use names that Kubernetes itself would accept",
     Reason.TOO_MANY_REGISTRIES: "remove the registry label from Services that are no registries",
     Reason.EXTERNAL_NAME: "use a Service of type ClusterIP",

@@ -14,7 +14,7 @@ from agent.planning.hostnames import cluster_hostnames
 from agent.planning.known_good import GoodService, KnownGood
 from agent.planning.model import ClusterView, IPAddress, RegistryName, ServiceObject
 from agent.planning.revocation import without_revoked
-from agent.planning.service_rules import has_hostnames, judge_service
+from agent.planning.service_rules import WITHDRAWN, has_hostnames, judge_service
 from agent.planning.trust_bundle import (
     parse_trust_file,
     read_revoked,
@@ -23,7 +23,6 @@ from agent.planning.trust_bundle import (
 )
 
 MAX_REGISTRIES = 32
-WANTED, WITHDRAWN = "true", "false"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,7 @@ class _Trust:
 def desires_of(*, view: ClusterView, known_good: KnownGood, rules: Rules, now: datetime) -> Desires:
     """What is wanted of this node, and the last good view to keep from now on."""
     problems = list(view.problems)
-    labelled = {item.registry: item for item in view.services if item.label == WANTED}
+    labelled = {item.registry: item for item in view.services if item.label != WITHDRAWN}
     withdrawn = frozenset(item.registry for item in view.services if item.label == WITHDRAWN)
     services = _judge_services(labelled, view, known_good, rules, problems)
     trusts = {

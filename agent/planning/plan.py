@@ -7,8 +7,8 @@ states; a plan made from any such state ends at the same place.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import assert_never
 from functools import partial
+from typing import assert_never
 
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers, Unanswered

@@ -12,6 +12,8 @@ from agent.planning.hostnames import cluster_hostnames
 from agent.planning.known_good import GoodService
 from agent.planning.model import IPAddress, RegistryName, ServiceObject, ServicePort
 
+WANTED, WITHDRAWN = "true", "false"
+"""The values of the registry label: pull from this Service, stop pulling from it."""
 HTTPS_PORT = 443
 HTTP_PORT = 80
 MAX_PORT = 65535
@@ -19,6 +21,9 @@ MAX_PORT = 65535
 
 def judge_service(service: ServiceObject, *, domain: str) -> GoodService:
     """The Service as we can use it. Raises BadInput with the first rule that it breaks."""
+    if service.label != WANTED:
+        detail = f"its registry label is {service.label!r}, neither 'true' nor 'false'"
+        raise _refusal(service, Reason.BAD_LABEL, detail)
     _check_name(service, domain=domain)
     addresses = _addresses(service)
     port = _port(service)

@@ -106,9 +106,11 @@ def test_the_label_false_withdraws_whatever_else_is_unknown(*, complete: bool) -
     assert (desires.wanted, desires.kept) == ((), frozenset())
 
 
-def test_any_other_label_counts_as_none() -> None:
-    desires = want(service(label="yes"), trust=bundle())
-    assert (desires.wanted, desires.kept, desires.withdrawn) == ((), frozenset(), frozenset())
+def test_any_other_label_is_told_and_withdraws_nothing() -> None:
+    desires = want(service(label="True"), trust=bundle())
+    assert reasons(desires) == [Reason.BAD_LABEL]
+    assert [desire.registry for desire in desires.wanted] == [KNATIVE]
+    assert desires.withdrawn == frozenset()
 
 
 # Bad keeps the last good
