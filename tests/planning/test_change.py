@@ -154,6 +154,11 @@ def test_a_revoked_anchor_leaves_while_the_rest_is_held() -> None:
     assert decision.problem is not None
 
 
+def test_where_only_a_revoked_anchor_leaves_nothing_is_held() -> None:
+    present = route(OLD_IP, 1, 2)
+    assert change(present, OLD, working=(present,), revoked=2) == Decision(route=OLD)
+
+
 def test_the_new_anchors_fill_the_gap_that_the_revoked_one_leaves() -> None:
     decision = change(OLD, BOTH_OTHER, working=(OLD,), revoked=1)
     assert decision.route == replace(OLD, ders=ders(2))
