@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.errors import NodeTrouble, Problem, Reason
-from agent.node.containerd_files import Configuration, State, read_configuration, state_of
+from agent.node.containerd_config_reader import Configuration, State, read_configuration, state_of
 from agent.node.daemon_finder import DEFAULT_CONFIG, DaemonFinder, is_told, main_file
 from agent.node.processes import Daemon, start_time
 from agent.planning.containerd_config import find_registry_directories
-from agent.planning.containerd_files import clean
+from agent.planning.containerd_config_file import clean
 from agent.planning.containerd_merge import DEFAULT_SOCKET, merge, parse_version
 from agent.planning.model import Folder, HostPath, Proof, RuntimeView
 

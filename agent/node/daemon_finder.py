@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.errors import NodeTrouble
-from agent.node.containerd_files import read_configuration
+from agent.node.containerd_config_reader import read_configuration
 from agent.node.node_trouble import node_trouble
 from agent.node.processes import Daemon, find_daemons, start_time
-from agent.planning.containerd_files import clean
+from agent.planning.containerd_config_file import clean
 from agent.planning.containerd_merge import merge
 from agent.planning.model import HostPath
 

@@ -13,7 +13,7 @@ from random import SystemRandom
 
 from agent.errors import Reason
 from agent.node.attempt import Attempt, BlockedError, Site
-from agent.node.node_roots import node_roots
+from agent.node.system_roots import system_roots
 from agent.node.token_realm import check_challenges
 from agent.planning.model import ProbeResult, ProbeStep, Route
 
@@ -70,12 +70,12 @@ class RegistryProbe:
                 if blocked.reason is not Reason.UNKNOWN_AUTHORITY:
                     raise
                 strict_reason = blocked.reason
-                roots = node_roots(self._host_root)
+                roots = system_roots(self._host_root)
                 connection = attempt.secure(site, route.ders, roots)
             with connection:
                 answer = attempt.get(connection, site, "/v2/")
             if answer.status == UNAUTHORIZED:
-                roots = roots or node_roots(self._host_root)
+                roots = roots or system_roots(self._host_root)
                 detail = check_challenges(attempt, answer.challenges, route.ders, roots)
             elif answer.status == OK:
                 detail = ""

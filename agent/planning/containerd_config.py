@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.errors import Problem, Reason
-from agent.planning.containerd_edit import render_config_path_change
-from agent.planning.containerd_files import (
+from agent.planning.containerd_config_file import (
     GRPC_CRI,
     IMAGES_CRI,
     SHORT_CRI,
@@ -22,6 +21,7 @@ from agent.planning.containerd_files import (
     section,
     string,
 )
+from agent.planning.containerd_edit import render_config_path_change
 from agent.planning.containerd_merge import Version, merge, parse_version
 from agent.planning.containerd_refusals import check_start
 from agent.planning.model import Folder, HostPath

@@ -19,7 +19,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from agent.errors import NodeTrouble
-from agent.planning.containerd_files import (
+from agent.planning.containerd_config_file import (
     BYTE_ORDER_MARK,
     GRPC_CRI,
     IMAGES_CRI,

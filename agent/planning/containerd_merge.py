@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 
-from agent.planning.containerd_files import (
+from agent.planning.containerd_config_file import (
     GRPC_CRI,
     GRPC_SERVER,
     IMAGES_CRI,
@@ -64,7 +64,7 @@ class Generation(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effective:
+class MergedConfig:
     """What the merged files say, as far as pulls by CRI are concerned."""
 
     registry: Table
@@ -78,7 +78,7 @@ def parse_version(text: str) -> Version | None:
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
-def merge(files: Sequence[ConfigFile], *, version: Version | None) -> Effective:
+def merge(files: Sequence[ConfigFile], *, version: Version | None) -> MergedConfig:
     """What a runtime of this version reads from these files, given in its own order."""
     generation = Generation.of(version)
     if generation is Generation.REPLACES_PLUGINS:
@@ -93,7 +93,7 @@ def merge(files: Sequence[ConfigFile], *, version: Version | None) -> Effective:
     else:
         address = _last_address(files)
     disabled = {name for file in files for name in file.disabled_plugins}
-    return Effective(
+    return MergedConfig(
         registry=section(plugins, cri, "registry"),
         socket=HostPath(address or DEFAULT_SOCKET),
         serves_cri=disabled.isdisjoint(_CRI_PLUGINS),

@@ -7,7 +7,7 @@ the real program.
 
 from collections.abc import Sequence
 
-from agent.planning.containerd_files import BYTE_ORDER_MARK, ConfigFile, broken
+from agent.planning.containerd_config_file import BYTE_ORDER_MARK, ConfigFile, broken
 from agent.planning.containerd_merge import Generation, Version, merged_version
 
 _REFUSES_NEWER_FROM: Version = (1, 7, 17)  # before it, a version it does not know counts as 2

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.node.node_roots import FILES, node_roots
 from agent.node.seen_path import seen_path
+from agent.node.system_roots import FILES, system_roots
 from tests.ground.certificates import Authority
 from tests.node.tls_server import der
 
@@ -28,21 +28,21 @@ def link(root: Path, path: str, target: str) -> None:
 
 
 def test_a_node_without_roots_has_none(tmp_path):
-    assert node_roots(tmp_path) == ()
+    assert system_roots(tmp_path) == ()
 
 
 @pytest.mark.parametrize("path", FILES)
 def test_each_file_that_go_knows_is_read(path, tmp_path, cas):
     one, two, _ = cas
     write(tmp_path, path, one.pem + two.pem)
-    assert set(node_roots(tmp_path)) == {der(one), der(two)}
+    assert set(system_roots(tmp_path)) == {der(one), der(two)}
 
 
 def test_only_the_first_file_is_read(tmp_path, cas):
     one, two, _ = cas
     write(tmp_path, FILES[1], one.pem)
     write(tmp_path, FILES[2], two.pem)
-    assert node_roots(tmp_path) == (der(one),)
+    assert system_roots(tmp_path) == (der(one),)
 
 
 def test_every_file_of_the_directories_is_read_but_links_within_them(tmp_path, cas):
@@ -53,13 +53,13 @@ def test_every_file_of_the_directories_is_read_but_links_within_them(tmp_path, c
     link(tmp_path, "etc/ssl/certs/hash.0", "one.pem")
     link(tmp_path, "etc/ssl/certs/three.pem", "/usr/share/ca/three.crt")
     link(tmp_path, "etc/ssl/certs/gone.pem", "/usr/share/ca/gone.crt")
-    assert set(node_roots(tmp_path)) == {der(one), der(two), der(three)}
+    assert set(system_roots(tmp_path)) == {der(one), der(two), der(three)}
 
 
 def test_what_is_no_certificate_is_passed_over(tmp_path, cas):
     broken = "-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n"
     write(tmp_path, FILES[0], f"# Türktrust\n{broken}{cas[0].pem}")
-    assert der(cas[0]) in node_roots(tmp_path)
+    assert der(cas[0]) in system_roots(tmp_path)
 
 
 def test_links_are_followed_from_the_nodes_root(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import NodeTrouble, Reason
 from agent.planning.containerd_config import find_registry_directories, split_config_path
-from agent.planning.containerd_files import parse_config_file
+from agent.planning.containerd_config_file import parse_config_file
 from agent.planning.containerd_merge import merge, parse_version
 from agent.planning.model import Folder, HostPath
 

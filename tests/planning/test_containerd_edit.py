@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.planning.containerd_config_file import parse_config_file
 from agent.planning.containerd_edit import render_config_path_change
-from agent.planning.containerd_files import parse_config_file
 from agent.planning.containerd_merge import parse_version
 from agent.planning.model import HostPath
 

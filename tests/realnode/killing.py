@@ -5,12 +5,16 @@ before it and nothing of it. Calls that only read are left out: nothing changes 
 """
 
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +58,7 @@ class Forks:
         self._connection = connection
         self._said = scene.node.root / "run/forks.out"
         self._trace = scene.node.root / "run/forks.trace"
+        self._stopped = 0
 
     def call(self, command: str, *flags: str) -> tuple[int, str]:
         """One command to its end: its status and what it said."""
@@ -82,8 +87,24 @@ class Forks:
 
     def kill_at(self, moment: Moment, command: str, *flags: str) -> bool:
         """Run that command up to the moment; False if it ended before."""
-        inject = f"inject={moment.name}:signal=KILL:when={moment.nth}"
-        return self._traced([command, *flags], ("-e", inject)) == KILLED
+        return self._traced([command, *flags], _signal("KILL", moment)) == KILLED
+
+    @contextmanager
+    def stopped_at(self, moment: Moment, command: str, *flags: str) -> Iterator[Future[int]]:
+        """Run that command up to the moment and hold it there; its status comes at the end."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            ending = pool.submit(self._traced, [command, *flags], _signal("STOP", moment))
+            self._stopped = wait_until(self._stopped_child, what=f"it stops at {moment}")
+            try:
+                yield ending
+            finally:
+                self.go_on()
+
+    def go_on(self) -> None:
+        """Let what was stopped go on; once is enough."""
+        if self._stopped:
+            os.kill(self._stopped, signal.SIGCONT)
+            self._stopped = 0
 
     def _traced(self, arguments: list[str], injection: tuple[str, ...]) -> int:
         self._order(*arguments)
@@ -93,7 +114,7 @@ class Forks:
         strace = programs.strace()
         with subprocess.Popen(  # noqa: S603 - the program of the cache, at a child of our own
             [
-                *(str(strace.executable), "-p", children.read_text().split()[0]),
+                *(str(strace.executable), "-p", str(self._child())),
                 *("-o", str(self._trace), "-e", f"trace={','.join(_CHANGING)}", *injection),
             ],
             env=strace.environment,
@@ -105,11 +126,29 @@ class Forks:
             self._connection.send(b"g")
             return int(self._line.readline())
 
+    def _child(self) -> int:
+        server = self._server.program_pid
+        return int(Path(f"/proc/{server}/task/{server}/children").read_text().split()[0])
+
+    def _stopped_child(self) -> int:
+        """The fork's process id, once it is stopped and that is not the tracer's doing."""
+        try:
+            child = self._child()
+            waits = Path(f"/proc/{child}/status").read_text()
+        except (OSError, IndexError):
+            return 0
+        trace = self._trace.read_text() if self._trace.exists() else ""
+        return child if "stopped by SIGSTOP" in trace and "(stopped)" in waits else 0
+
     def _order(self, *arguments: str) -> None:
         whole = self._scene.agent.command(*arguments)[3:]
         self._line.write(f"{json.dumps(whole)}\n")
         self._line.flush()
         int(self._line.readline())
+
+
+def _signal(name: str, moment: Moment) -> tuple[str, str]:
+    return ("-e", f"inject={moment.name}:signal={name}:when={moment.nth}")
 
 
 @contextmanager
@@ -137,8 +176,7 @@ class SavedDisk:
 
     def __init__(self, scene: Scene) -> None:
         self._root = scene.node.root
-        self._copy = self._root / "run/saved"
-        shutil.rmtree(self._copy, ignore_errors=True)
+        self._copy = Path(tempfile.mkdtemp(prefix="saved-", dir=self._root / "run"))
         for place in (CERTS_D, STATE):
             if (self._root / place).exists():
                 shutil.copytree(self._root / place, self._copy / place, symlinks=True)

@@ -143,6 +143,9 @@ def test_remove_where_somebodys_default_directory_serves_the_name_afterwards(
 def test_of_a_killed_write_of_the_ledger_nothing_is_left_after_the_next_sync(
     scene: Scene, forks: Forks
 ):
+    scene.serve("other", address=OTHER_ADDRESS, port=5000)
+    assert forks.call("sync")[0] == 0
+    scene.ask_for(address=OTHER_ADDRESS, ports=PORTS)
     start = SavedDisk(scene)
     writes = [m for m in forks.moments("sync") if m.name == "renameat" and "ledger" in m.text]
     for moment in writes:

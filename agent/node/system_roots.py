@@ -24,7 +24,7 @@ FILES = (
 DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 
 
-def node_roots(host_root: Path) -> tuple[bytes, ...]:
+def system_roots(host_root: Path) -> tuple[bytes, ...]:
     """DER of each root the node has, sorted; empty when it has none."""
     texts = [*_first_file(host_root), *_directory_files(host_root)]
     return tuple(sorted({der for text in texts for der in find_certificates(text)}))

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from agent.node.node_trouble import node_trouble
 from agent.node.seen_path import seen_path
-from agent.planning.containerd_files import ConfigFile, broken, parse_config_file
+from agent.planning.containerd_config_file import ConfigFile, broken, parse_config_file
 from agent.planning.containerd_merge import Version, import_paths
 from agent.planning.model import HostPath
 
