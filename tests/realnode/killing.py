@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -58,7 +58,6 @@ class Forks:
         self._connection = connection
         self._said = scene.node.root / "run/forks.out"
         self._trace = scene.node.root / "run/forks.trace"
-        self._stopped = 0
 
     def call(self, command: str, *flags: str) -> tuple[int, str]:
         """One command to its end: its status and what it said."""
@@ -92,25 +91,22 @@ class Forks:
     @contextmanager
     def stopped_at(self, moment: Moment, command: str, *flags: str) -> Iterator[Future[int]]:
         """Run that command up to the moment and hold it there; its status comes at the end."""
+        self._trace.unlink(missing_ok=True)
         with ThreadPoolExecutor(max_workers=1) as pool:
             ending = pool.submit(self._traced, [command, *flags], _signal("STOP", moment))
-            self._stopped = wait_until(self._stopped_child, what=f"it stops at {moment}")
             try:
+                wait_until(self._is_stopped, what=f"it stops at {moment}")
                 yield ending
             finally:
                 self.go_on()
 
     def go_on(self) -> None:
-        """Let what was stopped go on; once is enough."""
-        if self._stopped:
-            os.kill(self._stopped, signal.SIGCONT)
-            self._stopped = 0
+        """Let what was stopped go on, if it was not let already."""
+        with suppress(IndexError, ProcessLookupError):
+            os.kill(self._child(), signal.SIGCONT)
 
     def _traced(self, arguments: list[str], injection: tuple[str, ...]) -> int:
         self._order(*arguments)
-        children = Path(
-            f"/proc/{self._server.program_pid}/task/{self._server.program_pid}/children"
-        )
         strace = programs.strace()
         with subprocess.Popen(  # noqa: S603 - the program of the cache, at a child of our own
             [
@@ -130,15 +126,8 @@ class Forks:
         server = self._server.program_pid
         return int(Path(f"/proc/{server}/task/{server}/children").read_text().split()[0])
 
-    def _stopped_child(self) -> int:
-        """The fork's process id, once it is stopped and that is not the tracer's doing."""
-        try:
-            child = self._child()
-            waits = Path(f"/proc/{child}/status").read_text()
-        except (OSError, IndexError):
-            return 0
-        trace = self._trace.read_text() if self._trace.exists() else ""
-        return child if "stopped by SIGSTOP" in trace and "(stopped)" in waits else 0
+    def _is_stopped(self) -> bool:
+        return self._trace.exists() and "stopped by SIGSTOP" in self._trace.read_text()
 
     def _order(self, *arguments: str) -> None:
         whole = self._scene.agent.command(*arguments)[3:]

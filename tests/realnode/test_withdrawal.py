@@ -1,0 +1,101 @@
+"""When a registry goes: at once where it is said so, and never while it still serves."""
+
+import pytest
+
+from tests.ground.namespaces import wait_until
+from tests.ground.node import Node
+from tests.ground.registry import Registry
+from tests.realnode.scene import ADDRESS, CERTS_D, HOST, Scene
+
+pytestmark = [
+    pytest.mark.realnode,
+    pytest.mark.parametrize("containerd_version", ["2.1"]),
+]
+
+AT_ONCE = ("--withdraw-after", "1s")
+
+
+@pytest.fixture
+def scene(node: Node, registry: Registry) -> Scene:
+    made = Scene(node=node, registry=registry)
+    made.converge()
+    return made
+
+
+def ours(scene: Scene) -> list[str]:
+    return sorted(path.name for path in (scene.node.root / CERTS_D).iterdir())
+
+
+def test_the_label_false_withdraws_at_once(scene: Scene):
+    scene.manifests.service(cluster_ips=[ADDRESS], label="false")
+
+    synced = scene.agent.sync()
+
+    assert (synced.status, synced.err) == (0, "")
+    assert ours(scene) == []
+    assert f"lookup {HOST}" in scene.pull().error
+
+
+def test_a_lost_label_keeps_it_while_the_wait_lasts(scene: Scene):
+    before = scene.configuration()
+    scene.manifests.service(cluster_ips=[ADDRESS], label=None)
+
+    synced = scene.agent.sync()
+
+    assert (synced.status, set(synced.reasons)) == (1, {"withdrawal-pending"})
+    assert scene.configuration() == before
+    assert scene.pull().error == ""
+
+
+def test_a_lost_label_keeps_it_while_it_serves_and_withdraws_it_when_it_is_gone(scene: Scene):
+    scene.manifests.service(cluster_ips=[ADDRESS], label=None)
+
+    wait_until(
+        lambda: set(scene.agent.sync(*AT_ONCE).reasons) == {"unlabelled-still-serving"},
+        what="the wait is over",
+    )
+    assert scene.pull().error == ""
+    scene.registry.close_front("main")
+    synced = scene.agent.sync(*AT_ONCE)
+
+    assert (synced.status, synced.err) == (0, "")
+    assert ours(scene) == []
+
+
+def test_a_service_that_is_gone_with_its_endpoint_is_withdrawn_after_the_wait(scene: Scene):
+    scene.manifests.delete("service-registry-knative.yaml")
+    scene.registry.close_front("main")
+
+    wait_until(
+        lambda: scene.agent.sync(*AT_ONCE).status == 0, what="it is withdrawn after the wait"
+    )
+
+    assert ours(scene) == []
+
+
+def test_unknown_is_not_absent(scene: Scene):
+    before = scene.configuration()
+    scene.manifests.directory.rename(scene.manifests.directory.with_name("elsewhere"))
+
+    for _ in range(3):
+        synced = scene.agent.sync("--withdraw-after", "0s")
+        assert (synced.status, synced.reasons) == (1, ("manifests-unreadable",))
+
+    assert scene.configuration() == before
+    assert scene.pull().error == ""
+
+
+def test_while_live_a_service_that_is_gone_is_withdrawn_by_itself(scene: Scene):
+    with scene.agent.run(*AT_ONCE, "--probe-interval", "1s") as live:
+        live.wait_until_in_sync()
+        scene.manifests.delete("service-registry-knative.yaml")
+        live.wait_for_problem("unlabelled-still-serving")
+        assert scene.pull().error == ""
+
+        scene.registry.close_front("main")
+        wait_until(lambda: ours(scene) == [], what="it is withdrawn", seconds=30)
+
+        scene.serve()
+        scene.manifests.service(cluster_ips=[ADDRESS])
+        wait_until(lambda: scene.pull().ok, what="it is back")
+        live.wait_until_in_sync()
