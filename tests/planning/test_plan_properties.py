@@ -11,8 +11,8 @@ from agent.planning.pem import find_certificates
 from agent.planning.steps import AwaitReaders
 from tests.anchors import anchor, fingerprint
 from tests.fakes import CrashNow
-from tests.planning.histories import Past, Wish, pasts, wishes
-from tests.worlds import ROOT, World, after_each_step
+from tests.planning.histories import ADDRESSES, Past, Wish, pasts, wishes
+from tests.worlds import ROOT, WITHDRAW_AFTER, World, after_each_step, bundle, service
 
 
 def host_names(world: World) -> list[str]:
@@ -68,9 +68,26 @@ def test_a_pass_cut_anywhere_ends_where_the_uncut_one_does(
 
 @given(past=pasts(), wish=wishes())
 def test_what_was_pulled_before_is_pulled_at_every_step(past: Past, wish: Wish) -> None:
-    """Also by one who reads hosts.toml now, and the CA file it names some steps later."""
     world = past.world()
     wish.come_true(world)
+    assert_pulled_at_every_step(world)
+
+
+@given(old=st.integers(1, 3), new=st.integers(1, 3), addresses=st.permutations(ADDRESSES))
+def test_so_it_is_when_ca_and_endpoint_change_together(
+    old: int, new: int, addresses: list[str]
+) -> None:
+    world = World()
+    world.serve(addresses[0], signed_by=old)
+    world.serve(addresses[1], signed_by=new)
+    world.ask(service(addresses[0]), trust=bundle(old))
+    world.run()
+    world.ask(service(addresses[1]), trust=bundle(new))
+    assert_pulled_at_every_step(world)
+
+
+def assert_pulled_at_every_step(world: World) -> None:
+    """Also by one who reads hosts.toml now, and the CA file it names some steps later."""
     pulled = [host for host in host_names(world) if world.pulls(host)]
     steps = world.plan().steps
     trees: list[dict[str, bytes | None]] = []
@@ -129,12 +146,17 @@ def test_what_is_unknown_changes_nothing(past: Past, wish: Wish) -> None:
     assert world.plan().steps == ()
 
 
-@given(past=pasts())
-def test_what_is_unknown_takes_no_directory_away(past: Past) -> None:
+@given(past=pasts(), wiped=st.booleans())
+def test_what_is_unknown_takes_no_directory_away_however_long(past: Past, *, wiped: bool) -> None:
     world = past.world()
     before = world.files.names(ROOT)
+    world.network.serving.clear()
     world.lose_the_view()
-    world.run()
+    if wiped:
+        world.state.wipe()
+    for _ in range(2):
+        world.run()
+        world.clock.advance(WITHDRAW_AFTER)
     assert set(before) <= set(world.files.names(ROOT))
 
 

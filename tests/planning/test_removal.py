@@ -2,12 +2,13 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.errors import Reason
 from agent.planning.hostnames import registry_of
 from agent.planning.model import CA_FILE, HOSTS_FILE, Folder, HostPath
 from agent.planning.ownership import Foreign
-from tests.planning.histories import Past, Wish, foreign_folders, pasts, wishes
+from tests.planning.histories import FOREIGN_HOSTS, Past, Wish, foreign_folders, pasts, wishes
 from tests.worlds import LONG, ROOT, World, converged, service
 
 
@@ -124,6 +125,22 @@ def test_they_survive_a_removal_without_a_ledger(
     world.restart()
     world.agent.remove()
     assert world.tree() == start
+
+
+@given(
+    name=st.sampled_from([HOSTS_FILE, CA_FILE]),
+    content=st.one_of(st.binary(min_size=1), st.just(FOREIGN_HOSTS)),
+    wish=wishes(revoking=True, withdrawing=True),
+)
+def test_what_took_the_place_of_a_file_of_ours_survives(
+    name: str, content: bytes, wish: Wish
+) -> None:
+    world = converged()
+    world.put_file(LONG, name, content)
+    wish.come_true(world)
+    world.run()
+    world.agent.remove()
+    assert world.file(LONG, name) == content
 
 
 @given(past=pasts(), wish=wishes())
