@@ -68,9 +68,12 @@ class Flag:
 
     def from_text(self, text: str) -> object:
         """The value in a variable. Raises ArgumentTypeError, or ValueError."""
-        if self.repeatable:
-            return [self.convert(part) for part in text.split()]
-        return self.convert(text)
+        if not self.repeatable:
+            return self.convert(text)
+        parts = text.split()
+        if not parts:
+            raise argparse.ArgumentTypeError("there is no value in it")
+        return [self.convert(part) for part in parts]
 
 
 def _boolean(text: str) -> bool:

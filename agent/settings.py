@@ -5,13 +5,14 @@ Every flag has an environment name, `REGISTRY_NODE_AGENT_<FLAG>`; the flag wins.
 
 import argparse
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from agent.flags import DEFAULT_BUNDLE, FLAGS
+from agent.flags import DEFAULT_BUNDLE, ENVIRONMENT_PREFIX, FLAGS
 from agent.planning.listen_address import ListenAddress
 from agent.planning.model import HostPath
 from agent.planning.trust_reference import TrustReference, parse_trust_reference
@@ -67,27 +68,49 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
     given = vars(parser.parse_args(arguments))
     refuse = commands.choices[given["command"]].error
     values = {flag.key: flag.default for flag in FLAGS}
-    values |= _from_environment(environment, refuse=refuse)
+    values |= _from_environment(environment, given=given, refuse=refuse)
     values |= given
+    if twice := _named_twice(namespace for namespace, _ in values["trust_bundle"]):
+        on_command_line = "trust_bundle" in given
+        name = "--trust-bundle" if on_command_line else f"{ENVIRONMENT_PREFIX}TRUST_BUNDLE"
+        refuse(f"{name}: more than one bundle for {', '.join(twice)}")
     if values["manifests"] is None and values["command"] != "remove":
         refuse("--manifests DIR is needed: this version does not watch an API server")
     return _settings(values, environment)
 
 
 def _from_environment(
-    environment: Mapping[str, str], *, refuse: Callable[[str], NoReturn]
+    environment: Mapping[str, str],
+    *,
+    given: Mapping[str, object],
+    refuse: Callable[[str], NoReturn],
 ) -> dict[str, object]:
-    """The flags that have a variable. Calls `refuse`, the variable named, on a bad one."""
+    """The flags that have a variable. Calls `refuse`, the variable named, on a bad one.
+
+    The variable of a flag that is `given` is not looked at: its value would not be used. An empty
+    one says nothing, and so do mere spaces, but where there may be several values: those were
+    meant to be a list, and the default must not slip in for it.
+    """
     values: dict[str, object] = {}
     for flag in FLAGS:
         text = environment.get(flag.variable, "")
-        if not text.strip():
+        if flag.key in given or not (text if flag.repeatable else text.strip()):
             continue
         try:
             values[flag.key] = flag.from_text(text)
         except (argparse.ArgumentTypeError, ValueError) as error:
             refuse(f"{flag.variable}: {error}")
     return values
+
+
+def _named_twice(namespaces: Iterable[str]) -> list[str]:
+    """What stands there more than once, in words; "" is for all namespaces without their own."""
+    counted = Counter(namespaces).items()
+    return [
+        f"namespace {namespace}" if namespace else "all namespaces"
+        for namespace, count in counted
+        if count > 1
+    ]
 
 
 def _settings(values: dict[str, Any], environment: Mapping[str, str]) -> Settings:

@@ -97,7 +97,21 @@ def test_the_flag_wins() -> None:
 
 
 def test_an_empty_variable_says_nothing() -> None:
-    assert read(CLUSTER_DOMAIN="", NAMESPACE=" ") == read()
+    assert read(CLUSTER_DOMAIN="", NAMESPACE="", OUTPUT=" ") == read()
+
+
+@pytest.mark.parametrize("name", ["NAMESPACE", "TRUST_BUNDLE"])
+def test_a_variable_for_several_values_that_has_none_is_refused(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert f"REGISTRY_NODE_AGENT_{name}: there is no value" in refusal(capsys, **{name: " \t"})
+
+
+@pytest.mark.parametrize("flag", ["namespace", "cluster-domain", "probe-interval"])
+def test_a_bad_variable_is_not_looked_at_where_the_flag_is_given(flag: str) -> None:
+    text, name, value = GIVEN[flag]
+    variable = flag.replace("-", "_").upper()
+    assert getattr(read(f"--{flag}", text, **{variable: "not. good!"}), name) == value
 
 
 def test_namespaces_may_be_several_and_replace_the_default() -> None:
@@ -120,6 +134,23 @@ def test_a_bundle_for_a_namespace_leaves_the_default_for_the_others() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("bundles", "told"),
+    [
+        (("a=file:/1", "b=file:/2", "a=file:/3"), "more than one bundle for namespace a"),
+        (("file:/1", "a=file:/1", "file:/2"), "more than one bundle for all namespaces"),
+    ],
+)
+def test_two_bundles_for_one_namespace_are_refused(
+    capsys: pytest.CaptureFixture[str], bundles: tuple[str, ...], told: str
+) -> None:
+    flags = [f"--trust-bundle={bundle}" for bundle in bundles]
+    assert f"error: --trust-bundle: {told}" in refusal(capsys, *flags)
+    expected = f"error: REGISTRY_NODE_AGENT_TRUST_BUNDLE: {told}"
+    assert expected in refusal(capsys, TRUST_BUNDLE=" ".join(bundles))
+    assert references(read("--trust-bundle=file:/4", TRUST_BUNDLE=" ".join(bundles)))
+
+
 REFUSED = {
     "namespace": ["Upper", "a.b", "-a"],
     "trust-bundle": ["secret:a/b", "configmap:a", "a=", "a=b", "file:"],
@@ -129,8 +160,19 @@ REFUSED = {
     "layout": ["k3s"],
     "disrupt": ["restart-in-turn", "always"],
     "listen": ["9808", ":9808", "127.0.0.1", "127.0.0.1:65536", "::1:9808"],
-    "probe-interval": ["5", "5 m", "-5m", "5d", "m", "0s", "1e3s", "\u0665m", "9" * 400 + "h"],
-    "withdraw-after": ["never", "9999999999999h"],
+    "probe-interval": [
+        "5",
+        "5 m",
+        "-5m",
+        "5d",
+        "m",
+        "0s",
+        "999ms",
+        "1e3s",
+        "\u0665m",
+        "9" * 400 + "h",
+    ],
+    "withdraw-after": ["never", "99999999999999h", "8761h"],
     "state-dir": ["state", "/", "//", "/.", "/srv/../etc"],
     "output": ["yaml"],
 }
