@@ -59,11 +59,13 @@ class Located:
 def read_json(content: bytes) -> Iterator[Located]:
     """Read the one document of a JSON file. Raises BadDocument."""
     try:
-        yield Located(json.loads(content, object_pairs_hook=_unique), 1)
+        value = json.loads(content, object_pairs_hook=_unique)
+        json.dumps(value, ensure_ascii=False).encode()  # half a character could not be told of
     except json.JSONDecodeError as error:
         raise BadDocument(f"not JSON: {error.msg}", line=error.lineno) from error
     except (ValueError, RecursionError) as error:  # no UTF-8, a number of 5000 digits, 1000 `[`
         raise BadDocument(f"not JSON for us: {error}", line=1) from error
+    yield Located(value, 1)
 
 
 def read_yaml(content: bytes) -> Iterator[Located]:

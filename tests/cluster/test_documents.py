@@ -128,6 +128,30 @@ def test_bad_json_is_refused_with_its_line(text: str, line: int) -> None:
     assert refused.value.line == line
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(r'{"a": "b\ud800"}', id="a value"),
+        pytest.param(r'{"b\udfff": 1}', id="a key"),
+        pytest.param(r'{"a": [["\ud800"]]}', id="deep in a list"),
+    ],
+)
+def test_half_a_character_is_refused(text: str) -> None:
+    with pytest.raises(BadDocument, match="surrogates not allowed"):
+        list(read_json(text.encode()))
+    with pytest.raises(BadDocument):
+        list(read_yaml(text.encode()))
+
+
+def test_half_a_character_in_bytes_is_refused() -> None:
+    with pytest.raises(BadDocument, match="surrogates not allowed"):
+        list(read_json(b'{"a": "\xed\xa0\x80"}'))
+
+
+def test_both_halves_of_a_character_are_one() -> None:
+    assert list(read_json(rb'{"a": "\ud83d\ude00"}')) == [Located({"a": "\U0001f600"}, 1)]
+
+
 def test_json_that_is_no_utf_8_is_refused() -> None:
     with pytest.raises(BadDocument):
         list(read_json(b'{"a": "\xff"}'))
