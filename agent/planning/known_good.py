@@ -63,7 +63,7 @@ def decode(text: str) -> KnownGood:
             services={service.registry: service for service in services},
             bundles={str(ref): str(pem) for ref, pem in document["bundles"].items()},
         )
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         message = f"not a saved view: {error!r}"
         raise ValueError(message) from error
 

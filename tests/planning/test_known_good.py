@@ -50,6 +50,7 @@ BROKEN = {
     "no services": '{"schema": 1}',
     "an address that is none": encode(GOOD).replace("fd00::50", "fd00::xx"),
     "a port that is none": encode(GOOD).replace("5000", '"https"'),
+    "a port without end": encode(GOOD).replace("5000", "1e999"),
     "bundles that are a list": '{"schema": 1, "services": [], "bundles": []}',
     "nesting without end": "[" * 100_000,
 }
