@@ -44,6 +44,7 @@ class Reason(StrEnum):
     RUNTIME_CONFIG_BROKEN = "runtime-config-broken"
     CONFIG_PATH_UNSET = "config-path-unset"
     LEGACY_MIRRORS = "legacy-mirrors"
+    NEEDS_RESTART = "needs-restart"
     HOST_TAKEN = "host-taken"
     SHADOWED = "shadowed"
     SYMLINK_REFUSED = "symlink-refused"
@@ -120,6 +121,7 @@ REMEDIES: dict[Reason, str] = {
         "move registry.mirrors and registry.configs to hosts.toml files: containerd refuses them "
         "together with config_path"
     ),
+    Reason.NEEDS_RESTART: "restart containerd, so that it reads its changed configuration",
     Reason.HOST_TAKEN: "remove the directory, or leave this registry to its owner",
     Reason.SHADOWED: "remove the other directory: containerd looks there first",
     Reason.SYMLINK_REFUSED: "replace the link by a directory: below this base none is followed",

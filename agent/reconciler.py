@@ -15,14 +15,15 @@ from typing import TypeAlias
 from agent.applier import Applier
 from agent.errors import ClusterTrouble, NodeTrouble, Problem
 from agent.planning.answers import Answers, Unanswered
+from agent.planning.containerd_config import default_roots
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
 from agent.planning.health import liveness, readiness
 from agent.planning.ledger import Ledger
 from agent.planning.model import ClusterView, Folder, RuntimeView
-from agent.planning.node_view import NodeView, folders_to_read
+from agent.planning.node_view import NodeView, folders_to_read, needs_restart, roots_in_use
 from agent.planning.outcome import Outcome, RegistryStatus
-from agent.planning.plan import Occasion, Plan, make_plan
+from agent.planning.plan import Occasion, Plan, as_it_stands, make_plan
 from agent.planning.removal import Removal, plan_removal
 from agent.planning.steps import Step
 from agent.ports import Clock, HostFiles, Probe, Runtime, Source, State
@@ -85,8 +86,10 @@ class Reconciler:
             view=self._view(), known_good=known_good, rules=self.rules, now=self.clock.now()
         )
         hosts = [host for desire in desires.wanted for host in desire.hosts]
-        node = self._look(runtime.roots, hosts)
-        record_problems = self.state.problems
+        ledger = self._load_ledger()
+        in_the_way = (*self.state.problems, *runtime.problems, *needs_restart(runtime, ledger))
+        roots = roots_in_use(runtime, ledger)
+        node = self._look(ledger, roots=roots, hosts=hosts, settled=runtime.settled)
         occasion = Occasion(
             now=self.clock.now(),
             withdraw_after=self.withdraw_after,
@@ -100,7 +103,7 @@ class Reconciler:
             node=node,
             plan=plan,
             answers=answers,
-            problems=(*record_problems, *runtime.problems, *plan.problems),
+            problems=(*in_the_way, *plan.problems),
         )
 
     def run_pass(self, *, apply_held: bool = False) -> Outcome:
@@ -172,24 +175,24 @@ class Reconciler:
         ours that a lost ledger no longer knows.
         """
         with self.state.exclusive():
-            roots = self._roots_if_found()
-            node = self._look(roots, ())
+            roots = self._roots_to_search()
+            node = self._look(self._load_ledger(), roots=roots)
             removal = plan_removal(node)
             applied = self.applier.apply(
                 removal.steps, ledger=removal.ledger, known=node.ledger, roots=roots
             )
-        for problem in applied.refused:
+        for problem in (*applied.refused, *removal.unread):
             raise NodeTrouble(problem)
         return removal
 
-    def _roots_if_found(self) -> tuple[Folder, ...]:
+    def _roots_to_search(self) -> tuple[Folder, ...]:
         try:
-            return self.runtime.observe().roots
+            return self.runtime.observe().roots or default_roots()
         except NodeTrouble:
-            return ()
+            return default_roots()
 
     def verify(self, examination: Examination) -> Verified:
-        """Try what was planned, as it stands: probes, and the runtime's own proof."""
+        """Try the routes of the plan: probes, and the runtime's own proof."""
         return self.verifier.verify(
             plan=examination.plan,
             desires=examination.desires,
@@ -205,6 +208,9 @@ class Reconciler:
             plan.steps, ledger=plan.ledger, known=node.ledger, roots=node.roots
         )
         self._made = applied.ledger.made
+        if applied.refused:
+            self._found = None  # what was tried and undone is no change to look into
+            examination = replace(examination, plan=as_it_stands(plan, node))
         verified = self.verify(examination)
         return self._outcome(
             problems=(*applied.refused, *unsaved, *examination.problems, *verified.problems),
@@ -230,17 +236,26 @@ class Reconciler:
         except ClusterTrouble as trouble:
             return ClusterView(services=(), bundles={}, complete=False, problems=(trouble.problem,))
 
-    def _look(self, roots: tuple[Folder, ...], hosts: Iterable[str]) -> NodeView:
+    def _load_ledger(self) -> Ledger:
+        """The record; one that was lost under a live agent is partly remembered."""
         ledger = self.state.load_ledger()
-        if ledger == Ledger():  # none yet, or lost under a live agent, who then remembers
-            ledger = Ledger(made=self._made)
+        return Ledger(made=self._made) if ledger == Ledger() else ledger
+
+    def _look(
+        self,
+        ledger: Ledger,
+        *,
+        roots: tuple[Folder, ...],
+        hosts: Iterable[str] = (),
+        settled: bool = False,
+    ) -> NodeView:
         for root in roots:
             self.files.check_linked(root)
         names = {root: self.files.names(root) for root in roots}
         folders = folders_to_read(roots=roots, names=names, hosts=hosts, ledger=ledger)
         self._found = self._node_state((*roots, *folders))
         found = {folder: self.files.read(folder) for folder in folders}
-        return NodeView(roots=roots, names=names, found=found, ledger=ledger)
+        return NodeView(roots=roots, names=names, found=found, ledger=ledger, settled=settled)
 
     def _plan(
         self, desires: Desires, node: NodeView, occasion: Occasion, runtime: RuntimeView

@@ -71,6 +71,7 @@ class FakeRuntime:
     default_works: bool = False
     trouble: NodeTrouble | None = None
     problems: tuple[Problem, ...] = ()
+    settled: bool = False
     proved: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -88,6 +89,7 @@ class FakeRuntime:
             roots=self.roots,
             identity=self.identity,
             problems=self.problems,
+            settled=self.settled,
         )
 
     def signature(self) -> Hashable:

@@ -12,7 +12,7 @@ changes with either, so that a proof is asked for anew.
 """
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -21,13 +21,16 @@ from typing import Protocol
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.containerd_config_reader import Configuration, State, read_configuration, state_of
 from agent.node.daemon_finder import DEFAULT_CONFIG, DaemonFinder, is_told, main_file
-from agent.node.processes import Daemon, start_time
+from agent.node.processes import Daemon, start_time, started_at
 from agent.planning.containerd_config import find_registry_directories
 from agent.planning.containerd_config_file import clean
 from agent.planning.containerd_merge import DEFAULT_SOCKET, merge, parse_version
 from agent.planning.model import Folder, HostPath, Proof, RuntimeView
 
 KIND = "containerd"
+NANOSECONDS = 1_000_000_000
+CLOCK_SECONDS = 2.0
+"""How far apart a file's time and a process's start must be: /proc counts the boot in seconds."""
 SUPPORTED = ("auto", KIND)
 
 
@@ -168,7 +171,22 @@ class ContainerdRuntime:
             identity=_digest(daemon, version, configuration.digest, states),
             problems=directories.problems,
             change_needed=directories.change_needed,
+            settled=self._is_settled(daemon, configuration.watched),
         )
+
+    def _is_settled(self, daemon: Daemon | None, watched: Iterable[HostPath]) -> bool:
+        """Whether the process is surely younger than its configuration.
+
+        A file that was deleted or renamed shows in its directory, which our own first write to it
+        changes too: then the next start of the process settles it.
+        """
+        began = started_at(self._host_root / "proc", daemon) if daemon else None
+        if began is None:
+            return False
+        places = {*watched, *(HostPath(posixpath.dirname(path)) for path in watched)}
+        states = [state_of(self._host_root, place) for place in places]
+        changed = [state[-1] / NANOSECONDS for state in states if state is not None]
+        return all(moment + CLOCK_SECONDS < began for moment in changed)
 
     def _view_of_broken(self, daemon: Daemon | None, problem: Problem) -> RuntimeView:
         known = self._known

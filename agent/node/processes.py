@@ -4,6 +4,7 @@ Only what root without capabilities may read of a foreign process is read: `comm
 `stat`, `status`. `exe`, `environ` and `root` are denied to an agent without capabilities.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,6 +49,16 @@ def start_time(proc: Path, pid: int) -> int | None:
         return None
     fields = text.rpartition(")")[2].split()  # the name before it may hold anything
     return None if fields[0] in {"Z", "X"} else int(fields[_START_TIME - _STATE])
+
+
+def started_at(proc: Path, daemon: Daemon) -> float | None:
+    """When the daemon was started, in seconds since 1970, a second or so off; None if untold."""
+    try:
+        lines = (proc / "stat").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    boot = [float(line.split()[1]) for line in lines if line.startswith("btime ")]
+    return boot[0] + daemon.start_time / os.sysconf("SC_CLK_TCK") if boot else None
 
 
 def daemon_options(arguments: Sequence[str]) -> dict[str, str] | None:

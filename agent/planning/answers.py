@@ -33,11 +33,11 @@ class Answers:
             raise Unanswered(routes=frozenset({route}), hosts=frozenset())
         return self.probes[route]
 
-    def pull_works(self, host: str) -> bool:
-        """Whether the runtime reaches a registry under the name now, by whatever configuration.
+    def proof(self, host: str) -> Proof:
+        """What the runtime meets under the name now, by whatever configuration.
 
         Raises Unanswered while it was not tried.
         """
         if host not in self.proofs:
             raise Unanswered(routes=frozenset(), hosts=frozenset({host}))
-        return self.proofs[host].effective
+        return self.proofs[host]

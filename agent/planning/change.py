@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers
 from agent.planning.desires import Desire
-from agent.planning.model import Endpoint, ProbeResult, Route
+from agent.planning.model import Endpoint, ProbeResult, Proof, Route
 from agent.planning.revocation import without_revoked
 
 
@@ -39,7 +39,7 @@ def decide_change(
     if apply_held or _released(desire, present, proposed):
         return Decision(route=proposed)
     verdict = answers.probe(proposed)
-    if verdict.works or not answers.probe(present).works:
+    if verdict.works or not _gets_further(answers.probe(present), verdict):
         return Decision(route=proposed)
     meanwhile = _meanwhile(desire, present, proposed)
     if meanwhile == proposed:
@@ -50,20 +50,27 @@ def decide_change(
 
 
 def decide_creation(
-    *, desire: Desire, host: str, wanted: Endpoint, apply_held: bool, answers: Answers
+    *,
+    desire: Desire,
+    host: str,
+    wanted: Endpoint,
+    fallback: bool,
+    apply_held: bool,
+    answers: Answers,
 ) -> Decision:
     """What a hostname without a route of ours shall route to: no directory, or a damaged one.
 
     Where nothing worked before it is written, even if the registry cannot be reached yet. But the
     name may be pulled through somebody's `_default`, by DNS, or by what a person made of our file:
-    then ours must work first. Raises Unanswered while a probe must tell.
+    then ours must work first. Where the runtime does not tell, somebody's `_default` (`fallback`)
+    is taken to work. Raises Unanswered while a probe must tell.
     """
     proposed = Route(endpoint=wanted, ders=desire.ders)
     names = {proposed.trust_sha256, str(proposed.endpoint.address)}
     if apply_held or names <= desire.released:
         return Decision(route=proposed)
     verdict = answers.probe(proposed)
-    if verdict.works or not answers.pull_works(host):
+    if verdict.works or not is_served(answers.proof(host), fallback=fallback):
         return Decision(route=proposed)
     return Decision(route=None, problem=held(desire=desire, proposed=proposed, verdict=verdict))
 
@@ -79,6 +86,20 @@ def held(*, desire: Desire, proposed: Route, verdict: ProbeResult) -> Problem:
         ),
         registry=str(desire.registry),
     )
+
+
+def _gets_further(present: ProbeResult, proposed: ProbeResult) -> bool:
+    """Whether the present route is the better one, though perhaps neither works just now.
+
+    A registry that is down behind its TLS front says nothing against the CA it is trusted by.
+    """
+    return present.works or len(present.reached) > len(proposed.reached)
+
+
+def is_served(proof: Proof, *, fallback: bool) -> bool:
+    """Whether the name may be pulled now, without us; unknown counts if there is a fallback."""
+    asked_dns = proof.reason is Reason.RUNTIME_IGNORES_FILES
+    return proof.effective or (fallback and not asked_dns)
 
 
 def _adds_only(present: Route, proposed: Route) -> bool:

@@ -90,6 +90,11 @@ def split_config_path(config_path: str) -> tuple[Folder, ...]:
     return tuple(roots)
 
 
+def default_roots() -> tuple[Folder, ...]:
+    """Where our files are if nothing is known of the runtime."""
+    return split_config_path(DEFAULT_CONFIG_PATH)
+
+
 def _folder(path: str, *, base: str) -> Folder:
     """The folder at a path; from the root of the file system where the base is not on its way."""
     inside = base if path.startswith(base.rstrip("/") + "/") else "/"

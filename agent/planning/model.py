@@ -211,6 +211,8 @@ class RuntimeView:
     `roots` are the folders that get a directory per hostname. `version` is empty while unknown.
     `identity` changes whenever the process, its version or its configuration files change.
     `change_needed` is a unified diff of the runtime's own configuration, for a person to make.
+    `settled` means that the process was started after its configuration was last changed: while
+    it is not, the process may read other roots than these.
     """
 
     kind: str
@@ -222,6 +224,7 @@ class RuntimeView:
     identity: str
     problems: tuple[Problem, ...] = ()
     change_needed: str = ""
+    settled: bool = False
 
 
 # What was seen when it was tried

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers, Unanswered
-from agent.planning.change import Decision, decide_change, decide_creation
+from agent.planning.change import Decision, decide_change, decide_creation, is_served
 from agent.planning.desires import Desire, Desires
 from agent.planning.endpoint_choice import choose_endpoint
 from agent.planning.folder_steps import Draft
@@ -25,6 +25,9 @@ from agent.planning.revocation import without_revoked
 from agent.planning.steps import Step
 from agent.planning.trust_bundle import parse_trust_file
 from agent.planning.withdrawal import judge_withdrawal
+
+FALLBACK = "_default"
+"""What containerd reads for a host without a directory of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +59,27 @@ def make_plan(*, desires: Desires, node: NodeView, occasion: Occasion, answers: 
     ledger = confirm(node.ledger, found=node.found)
     sheet = _Sheet(node=node, occasion=occasion, answers=answers, ledger=ledger)
     tasks = [partial(sheet.place, desire) for desire in desires.wanted]
+    sheet.leave_unread_roots()
     questions = [*map(_question, [*tasks, partial(sheet.review_unwanted, desires)])]
     routes = frozenset[Route]().union(*(question.routes for question in questions if question))
     hosts = frozenset[str]().union(*(question.hosts for question in questions if question))
     if routes or hosts:
         raise Unanswered(routes=routes, hosts=hosts)
     return sheet.plan(desires)
+
+
+def as_it_stands(plan: Plan, node: NodeView) -> Plan:
+    """The plan after the node refused it: no steps, and the routes that are on disk."""
+    routes: dict[RegistryName, Route] = {}
+    hosts: dict[RegistryName, tuple[str, ...]] = {}
+    for folder in node.host_folders():
+        owner, registry = node.owner(folder), registry_of(folder.name)
+        if registry is None or not isinstance(owner, Ours) or owner.route is None:
+            continue
+        if registry in plan.routes:
+            routes.setdefault(registry, owner.route)
+            hosts[registry] = (*hosts.get(registry, ()), folder.name)
+    return replace(plan, steps=(), routes=routes, hosts=hosts)
 
 
 def _question(task: Callable[[], None]) -> Unanswered | None:
@@ -102,31 +120,42 @@ class _Sheet:
             failures=self.occasion.failures.get(desire.registry, 0),
             answers=self.answers,
         )
+        sibling = routes[0] if routes else None
         for folder, owner in owners.items():
             self._report_shadow(desire, folder)
             match owner:
                 case Foreign(problem=problem):
                     self._report(replace(problem, registry=str(desire.registry)))
                 case Nobodys():
-                    decision = self._decide(desire, folder, None, wanted)
+                    decision = self._decide(desire, folder, sibling, wanted)
                     if decision.route is not None:
                         self.draft.create(folder=folder, route=decision.route)
                 case Ours():
                     self._adopt(folder, owner)
-                    decision = self._decide(desire, folder, owner.route, wanted)
+                    present = owner.route or self._sibling_if_broken(folder, sibling)
+                    decision = self._decide(desire, folder, present, wanted)
                     self._change(desire, folder, owner, decision)
                 case _:
                     assert_never(owner)
 
+    def _sibling_if_broken(self, folder: Folder, sibling: Route | None) -> Route | None:
+        """A damaged directory is judged by a sibling's route, unless a person made it work."""
+        if sibling is None:
+            return None
+        proof = self.answers.proof(folder.name)
+        return None if is_served(proof, fallback=False) else sibling
+
     def _decide(
         self, desire: Desire, folder: Folder, present: Route | None, wanted: Endpoint
     ) -> Decision:
+        """`present` is the directory's route, or that of a sibling where it has none itself."""
         apply_held, answers = self.occasion.apply_held, self.answers
         decision = (
             decide_creation(
                 desire=desire,
                 host=folder.name,
                 wanted=wanted,
+                fallback=FALLBACK in self.node.names.get(folder.parent, ()),
                 apply_held=apply_held,
                 answers=answers,
             )
@@ -212,6 +241,12 @@ class _Sheet:
             if owner.route is not None and (registry in desires.kept or not desires.certain):
                 self._watch_on(registry, folder, owner.route, revoked)
         self.ledger = replace(self.ledger, unwanted_since=since)
+
+    def leave_unread_roots(self) -> None:
+        """Directories of ours in roots that the runtime no longer reads."""
+        for folder in self.ledger.folders() if self.node.settled and self.node.roots else ():
+            if folder.parent not in self.node.roots and self._is_there(folder):
+                self.draft.remove(folder)
 
     def _watch_on(
         self, registry: RegistryName, folder: Folder, route: Route, revoked: frozenset[str]

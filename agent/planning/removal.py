@@ -8,21 +8,23 @@ from dataclasses import dataclass
 from agent.errors import Problem, Reason
 from agent.planning.folder_steps import Draft
 from agent.planning.ledger import Ledger, adopt
-from agent.planning.model import CA_FILE, HOSTS_FILE, Folder, FoundFolder
+from agent.planning.model import CA_FILE, HOSTS_FILE, Blocked, Folder, FoundFolder, Missing
 from agent.planning.node_view import NodeView
 from agent.planning.ownership import Ours, is_as_written
 from agent.planning.steps import RemoveFolder, Step
 
 _CHANGED = "it is not as we wrote it, and is left where it is"
+_THEIRS = "it is not ours, and keeps the directory where it is"
 _NEEDED = "the hosts.toml beside it, which is not as we wrote it, needs it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """The steps, and what stays behind with the reason."""
+    """The steps, what stays behind with the reason, and what could not be looked into."""
 
     steps: tuple[Step, ...]
     left: tuple[Problem, ...]
+    unread: tuple[Problem, ...]
     ledger: Ledger
 
 
@@ -35,8 +37,13 @@ def plan_removal(node: NodeView) -> Removal:
             ledger = adopt(ledger, folder=folder, files=owner.files)
     removals: list[Step] = []
     left: list[Problem] = []
+    unread: list[Problem] = []
     for folder in ledger.folders():
-        found = node.found.get(folder)
+        found = node.found.get(folder, Missing())
+        if isinstance(found, Blocked):
+            taken = found.reason in {Reason.SYMLINK_REFUSED, Reason.HOST_TAKEN}
+            problem = Problem(reason=found.reason, where=folder.path, detail=found.detail)
+            (left if taken else unread).append(problem)
         if not isinstance(found, FoundFolder):
             continue
         ours = {
@@ -48,10 +55,11 @@ def plan_removal(node: NodeView) -> Removal:
         if CA_FILE in ours and HOSTS_FILE not in ours and _names_our_ca(found):
             ours.remove(CA_FILE)
             left.append(_left(folder, CA_FILE, _NEEDED))
+        left += [_left(folder, name, _THEIRS) for name in found.others]
         removals.append(RemoveFolder(folder=folder, names=tuple(sorted(ours))))
     draft = Draft(removals=removals)
     draft.remove_made(ledger.made)
-    return Removal(steps=draft.steps(), left=tuple(left), ledger=ledger)
+    return Removal(steps=draft.steps(), left=tuple(left), unread=tuple(unread), ledger=ledger)
 
 
 def _names_our_ca(found: FoundFolder) -> bool:

@@ -1,8 +1,8 @@
 """When the directory of a hostname that nobody asks for any more may go.
 
-A label lost by accident must not break pulls: the directory stays until `--withdraw-after` has
-passed, and beyond that for as long as its endpoint still serves. Only the label's value "false"
-withdraws at once. The wait is counted from the ledger, so that a restart does not begin it anew.
+A label lost by accident must not break pulls: the directory stays while its endpoint serves, and
+until it has been silent for all of `--withdraw-after`. Only the label's value "false" withdraws at
+once. The wait is counted from the ledger, so that a restart does not begin it anew.
 """
 
 from dataclasses import dataclass
@@ -47,21 +47,30 @@ def judge_withdrawal(
         return Withdrawal(remove=False, unwanted_since=since)
     if registry in desires.kept:
         return Withdrawal(remove=False)
+    if not _is_old_name(registry, desires) and _still_serves(ours, answers):
+        problem = Problem(
+            reason=Reason.UNLABELLED_STILL_SERVING,
+            where=f"Service {registry}",
+            detail=f"nothing asks for {folder.name}, yet its endpoint still serves it",
+            registry=str(registry),
+        )
+        return Withdrawal(remove=False, problem=problem)
     since = min(since or now, now)
     if now - since < withdraw_after:
         problem = Problem(
             reason=Reason.WITHDRAWAL_PENDING,
             where=f"Service {registry}",
-            detail=f"{folder.name} has not been asked for since {since:%Y-%m-%d %H:%M:%S} UTC",
-            registry=str(registry),
-        )
-        return Withdrawal(remove=False, unwanted_since=since, problem=problem)
-    if ours.route is not None and ProbeStep.TLS in answers.probe(ours.route).reached:
-        problem = Problem(
-            reason=Reason.UNLABELLED_STILL_SERVING,
-            where=f"Service {registry}",
-            detail=f"nothing asks for {folder.name}, yet {ours.route.endpoint.url} still serves it",
+            detail=f"{folder.name} has been asked for by nothing since {since:%F %T} UTC",
             registry=str(registry),
         )
         return Withdrawal(remove=False, unwanted_since=since, problem=problem)
     return Withdrawal(remove=True)
+
+
+def _is_old_name(registry: RegistryName, desires: Desires) -> bool:
+    """Whether the registry is wanted, under other names: its port or the cluster domain changed."""
+    return any(desire.registry == registry for desire in desires.wanted)
+
+
+def _still_serves(ours: Ours, answers: Answers) -> bool:
+    return ours.route is not None and ProbeStep.TLS in answers.probe(ours.route).reached

@@ -18,8 +18,8 @@ def test_what_was_tried_is_answered() -> None:
         },
     )
     assert answers.probe(route()) is good
-    assert answers.pull_works(LONG)
-    assert not answers.pull_works("other")
+    assert answers.proof(LONG).effective
+    assert answers.proof("other").reason is Reason.PULL_FAILED
 
 
 def test_what_was_not_tried_is_asked_for() -> None:
@@ -27,7 +27,7 @@ def test_what_was_not_tried_is_asked_for() -> None:
         Answers().probe(route())
     assert (question.value.routes, question.value.hosts) == ({route()}, set())
     with pytest.raises(Unanswered) as question:
-        Answers().pull_works(LONG)
+        Answers().proof(LONG)
     assert (question.value.routes, question.value.hosts) == (set(), {LONG})
 
 

@@ -8,13 +8,14 @@ from agent.errors import Reason
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.change import Decision, decide_change, decide_creation
 from agent.planning.desires import Desire
-from agent.planning.model import ProbeResult, Proof, Route
+from agent.planning.model import ProbeResult, ProbeStep, Proof, Route
 from tests.anchors import ders, fingerprint, trust_sha256
 from tests.worlds import KNATIVE, LONG, NEW_IP, OLD_IP, endpoint, route
 
 GOOD = ProbeResult(reached=frozenset())
 BAD = ProbeResult(reached=frozenset(), reason=Reason.TIMEOUT, detail="no answer")
 PULLED = Proof(reason=None, detail="not found")
+UNTOLD = Proof(reason=Reason.RUNTIME_UNREACHABLE, detail="no socket")
 NOT_PULLED = Proof(reason=Reason.RUNTIME_IGNORES_FILES, detail="lookup")
 
 OLD = route(OLD_IP, 1)
@@ -56,16 +57,20 @@ def change(
 
 
 def create(
-    *, works: bool, pulled: bool, released: tuple[str, ...] = (), apply_held: bool = False
+    *,
+    works: bool,
+    proof: Proof,
+    fallback: bool = True,
+    released: tuple[str, ...] = (),
+    apply_held: bool = False,
 ) -> Decision:
     return decide_creation(
         desire=desire(OLD.ders, released=released),
         host=LONG,
         wanted=OLD.endpoint,
+        fallback=fallback,
         apply_held=apply_held,
-        answers=Answers(
-            probes={OLD: GOOD if works else BAD}, proofs={LONG: PULLED if pulled else NOT_PULLED}
-        ),
+        answers=Answers(probes={OLD: GOOD if works else BAD}, proofs={LONG: proof}),
     )
 
 
@@ -165,25 +170,46 @@ def test_the_new_anchors_fill_the_gap_that_the_revoked_one_leaves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("works", "pulled", "written"),
+    ("works", "proof", "written"),
     [
-        pytest.param(True, True, True, id="it works, and something else did too"),
-        pytest.param(True, False, True, id="it works, and nothing else did"),
-        pytest.param(False, False, True, id="it does not work, nor did anything else"),
-        pytest.param(False, True, False, id="it does not work, but somebody's _default does"),
+        pytest.param(True, PULLED, True, id="it works, and something else did too"),
+        pytest.param(True, NOT_PULLED, True, id="it works, and nothing else did"),
+        pytest.param(False, NOT_PULLED, True, id="it does not work, nor did anything else"),
+        pytest.param(False, PULLED, False, id="it does not work, but somebody's _default does"),
+        pytest.param(False, UNTOLD, False, id="it does not work, and a _default may"),
     ],
 )
-def test_a_hostname_gets_its_first_route_if(*, works: bool, pulled: bool, written: bool) -> None:
-    decision = create(works=works, pulled=pulled)
+def test_a_hostname_gets_its_first_route_if(*, works: bool, proof: Proof, written: bool) -> None:
+    decision = create(works=works, proof=proof)
     assert decision.route == (OLD if written else None)
     assert (decision.problem is None) is written
 
 
 def test_a_held_first_route_can_be_forced() -> None:
     both = (OLD_IP, trust_sha256(1))
-    assert create(works=False, pulled=True, apply_held=True).route == OLD
-    assert create(works=False, pulled=True, released=both).route == OLD
-    assert create(works=False, pulled=True, released=both[:1]).route is None
+    assert create(works=False, proof=PULLED, apply_held=True).route == OLD
+    assert create(works=False, proof=PULLED, released=both).route == OLD
+    assert create(works=False, proof=PULLED, released=both[:1]).route is None
+
+
+def test_where_nothing_else_can_serve_and_the_runtime_does_not_tell_it_is_written() -> None:
+    assert create(works=False, proof=UNTOLD, fallback=False).route == OLD
+
+
+def test_a_route_that_gets_further_is_kept_though_neither_works() -> None:
+    """A registry that is down behind its TLS front says nothing against its CA."""
+    reached = frozenset({ProbeStep.TCP, ProbeStep.TLS})
+    front = ProbeResult(reached=reached, reason=Reason.HTTP_ERROR, detail="502")
+    refused = ProbeResult(reached=frozenset({ProbeStep.TCP}), reason=Reason.UNKNOWN_AUTHORITY)
+    decision = decide_change(
+        desire=desire(OTHER_TRUST.ders),
+        present=OLD,
+        wanted=OLD.endpoint,
+        apply_held=False,
+        answers=Answers(probes={OLD: front, OTHER_TRUST: refused}),
+    )
+    assert decision.route == OLD
+    assert decision.problem is not None
 
 
 def test_it_asks_for_the_new_route_first_and_for_the_present_one_only_if_that_fails() -> None:
@@ -212,6 +238,7 @@ def test_it_asks_the_runtime_only_if_the_first_route_fails() -> None:
             desire=desire(OLD.ders),
             host=LONG,
             wanted=OLD.endpoint,
+            fallback=False,
             apply_held=False,
             answers=Answers(probes={OLD: BAD}),
         )

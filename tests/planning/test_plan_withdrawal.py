@@ -96,9 +96,11 @@ def test_an_absent_service_that_serves_stays() -> None:
 
 def test_a_service_that_comes_back_ends_the_wait() -> None:
     world = converged()
+    world.fall_silent()
     world.ask()
     world.run()
     assert world.state.load_ledger().unwanted_since
+    world.serve()
     world.ask(service())
     assert world.run().in_sync
     assert not world.state.load_ledger().unwanted_since

@@ -7,7 +7,7 @@ import pytest
 
 from agent.errors import Reason
 from agent.planning.answers import Answers, Unanswered
-from agent.planning.desires import Desires
+from agent.planning.desires import Desire, Desires
 from agent.planning.known_good import KnownGood
 from agent.planning.ledger import Ledger
 from agent.planning.model import ProbeResult, ProbeStep
@@ -58,8 +58,8 @@ def test_the_label_false_withdraws_at_once() -> None:
     assert judge(asked, probe=SERVING) == Withdrawal(remove=True)
 
 
-def test_absence_first_starts_the_wait() -> None:
-    verdict = judge(GONE)
+def test_silence_starts_the_wait() -> None:
+    verdict = judge(GONE, probe=SILENT)
     assert (verdict.remove, verdict.unwanted_since) == (False, NOW)
     assert verdict.problem is not None
     assert verdict.problem.reason is Reason.WITHDRAWAL_PENDING
@@ -68,13 +68,13 @@ def test_absence_first_starts_the_wait() -> None:
 
 def test_the_wait_goes_on_where_the_ledger_says_it_began() -> None:
     since = LONG_AGO + timedelta(seconds=1)
-    verdict = judge(GONE, since=since)
+    verdict = judge(GONE, since=since, probe=SILENT)
     assert (verdict.remove, verdict.unwanted_since) == (False, since)
 
 
 def test_a_wait_that_began_in_the_future_begins_now() -> None:
     """The node's clock was set back."""
-    assert judge(GONE, since=NOW + timedelta(days=1)).unwanted_since == NOW
+    assert judge(GONE, since=NOW + timedelta(days=1), probe=SILENT).unwanted_since == NOW
 
 
 @pytest.mark.parametrize(
@@ -88,17 +88,32 @@ def test_after_the_wait_it_goes_once_it_no_longer_serves(probe: ProbeResult) -> 
     assert judge(GONE, since=LONG_AGO, probe=probe) == Withdrawal(remove=True)
 
 
-def test_after_the_wait_it_stays_while_it_serves() -> None:
+def test_while_it_serves_it_stays_and_the_wait_is_over() -> None:
+    """One blip after a long time must not withdraw it: silence counts from its beginning."""
     verdict = judge(GONE, since=LONG_AGO, probe=SERVING)
-    assert (verdict.remove, verdict.unwanted_since) == (False, LONG_AGO)
+    assert (verdict.remove, verdict.unwanted_since) == (False, None)
     assert verdict.problem is not None
     assert verdict.problem.reason is Reason.UNLABELLED_STILL_SERVING
 
 
-def test_after_the_wait_it_asks_whether_it_serves() -> None:
+def test_it_asks_whether_it_serves() -> None:
     with pytest.raises(Unanswered) as question:
-        judge(GONE, since=LONG_AGO)
+        judge(GONE)
     assert question.value.routes == {route()}
+
+
+def test_an_old_name_of_a_registry_that_is_wanted_goes_though_its_endpoint_serves() -> None:
+    wanted = Desire(
+        registry=KNATIVE,
+        hosts=(),
+        addresses=(),
+        port=443,
+        ders=(),
+        revoked=frozenset(),
+        released=frozenset(),
+    )
+    renamed = replace(GONE, wanted=(wanted,))
+    assert judge(renamed, since=LONG_AGO, probe=SERVING) == Withdrawal(remove=True)
 
 
 def test_after_the_wait_a_damaged_directory_goes_unasked() -> None:
