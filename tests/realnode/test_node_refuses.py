@@ -98,6 +98,8 @@ def test_a_directory_that_somebody_else_made_for_the_same_host(scene: Scene):
     assert DEAD_ADDRESS in scene.pull().error
     for host in HOSTS[1:]:
         assert scene.pull(f"{host}/{REPOSITORY}").error == ""
+    with scene.agent.run() as live:
+        live.wait_for_problem("host-taken")
     scene.agent.remove()
     assert read_all(scene, theirs) == theirs
 
@@ -114,6 +116,8 @@ def test_a_foreign_directory_that_shadows_ours(scene: Scene):
     assert read_all(scene, theirs) == theirs
     assert DEAD_ADDRESS in scene.pull(f"{HOST}:443/{REPOSITORY}").error
     assert scene.pull().error == ""
+    with scene.agent.run() as live:
+        live.wait_for_problem("shadowed")
 
 
 def test_a_broken_config_toml(scene: Scene, live: LiveAgent):
@@ -175,6 +179,16 @@ def test_bad_settings_are_named_with_status_2(scene: Scene, flags: tuple[str, ..
 
     assert done.status == 2
     assert named in done.err
+
+
+def test_a_bad_setting_from_the_environment_is_named_by_its_variable(scene: Scene):
+    variable = "REGISTRY_NODE_AGENT_PROBE_INTERVAL"
+
+    done = scene.node.run(scene.agent.command("sync"), env={variable: "soon"})
+
+    assert done.returncode == 2
+    assert variable in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def fill(filler: Path) -> None:
