@@ -67,7 +67,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
             flag.add_to(command)
     given = vars(parser.parse_args(arguments))
     refuse = commands.choices[given["command"]].error
-    values = {flag.key: flag.default for flag in FLAGS}
+    values: dict[str, Any] = {flag.key: flag.default for flag in FLAGS}
     values |= _from_environment(environment, given=given, refuse=refuse)
     values |= given
     if twice := _named_twice(namespace for namespace, _ in values["trust_bundle"]):
