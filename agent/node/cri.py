@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from signal import strsignal
 
 from agent.errors import Reason
 from agent.node.pull_verdict import absent_image, judge_pull
@@ -60,12 +60,16 @@ class CriClient:
         answers = self._ask(socket, {"images": images})
         if isinstance(answers, Proof):
             return dict.fromkeys(hosts, answers)
+        if len(answers) != len(hosts):
+            words = f"the CRI client gave {len(answers)} answers for {len(hosts)} images"
+            unknown = Proof(reason=Reason.RUNTIME_UNREACHABLE, detail=words)
+            return dict.fromkeys(hosts, unknown)
         return {
             host: judge_pull(host=host, code=answer["code"], words=answer["words"])
             for host, answer in zip(hosts, answers, strict=True)
         }
 
-    def _ask(self, socket: HostPath, request: dict[str, object]) -> list[dict[str, Any]] | Proof:
+    def _ask(self, socket: HostPath, request: dict[str, object]) -> list[dict[str, str]] | Proof:
         """Run the child for one request: its answers, or the proof that there are none."""
         try:
             seen = seen_path(self._host_root, socket)
@@ -74,7 +78,8 @@ class CriClient:
                 self._command,
                 input=json.dumps(message),
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 check=False,
                 timeout=self._limit_seconds,
                 env=_environment(),
@@ -87,12 +92,41 @@ class CriClient:
             return Proof(reason=Reason.RUNTIME_UNREACHABLE, detail=words)
         if child.returncode == NO_GRPC:
             return Proof(reason=Reason.CRI_CLIENT_MISSING, detail="grpcio cannot be imported")
-        if child.returncode != 0:
+        answers = _decode(child.stdout) if child.returncode == 0 else None
+        if answers is None:
             last = (child.stderr.strip().splitlines() or ["no words"])[-1]
-            words = f"the CRI client ended with status {child.returncode}: {last}"
+            words = f"the CRI client {_ending(child.returncode)}: {last}"
             return Proof(reason=Reason.RUNTIME_UNREACHABLE, detail=words)
-        answers: list[dict[str, Any]] = json.loads(child.stdout)
         return answers
+
+
+def _decode(text: str) -> list[dict[str, str]] | None:
+    """The answers that the child printed; None when it printed something else.
+
+    It may: it was ended in the middle, or is another version, while the agent is updated in place.
+    """
+    try:
+        answers = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return answers if isinstance(answers, list) and all(map(_is_answer, answers)) else None
+
+
+def _is_answer(found: object) -> bool:
+    match found:
+        case {"code": str(), "words": str()}:
+            return True
+        case _:
+            return False
+
+
+def _ending(status: int) -> str:
+    """How the child ended; below 0 it was a signal, the kernel's for want of memory among them."""
+    if status == 0:
+        return "answered in no form known here"
+    if status < 0:
+        return f"was killed by signal {-status} ({strsignal(-status)})"
+    return f"ended with status {status}"
 
 
 def _environment() -> dict[str, str]:

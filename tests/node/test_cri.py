@@ -15,7 +15,7 @@ import pytest
 
 from agent.errors import Reason
 from agent.node.cri import CriClient
-from agent.planning.model import HostPath
+from agent.planning.model import HostPath, Proof
 from tests.node.cri_server import cri_server, refusing
 
 SOCKET = HostPath("/run/containerd/containerd.sock")
@@ -137,6 +137,45 @@ class TestNoAnswer:
         proof = client.prove(socket=SOCKET, hosts=HOSTS)[HOSTS[0]]
         assert proof.reason is Reason.RUNTIME_UNREACHABLE
         assert proof.detail == "the CRI client ended with status 1: SystemError: out"
+
+    def test_a_child_that_is_killed_is_told_with_its_signal(self, host_root):
+        proof = self.answer_to(host_root, "import os; os.kill(os.getpid(), 9)")
+        assert proof.reason is Reason.RUNTIME_UNREACHABLE
+        assert proof.detail == "the CRI client was killed by signal 9 (Killed): no words"
+
+    def test_last_words_that_are_no_text_are_words_all_the_same(self, host_root):
+        code = "import os; os.write(2, bytes([0xFF]) + b' out'); raise SystemExit(1)"
+        proof = self.answer_to(host_root, code)
+        assert proof.reason is Reason.RUNTIME_UNREACHABLE
+        assert proof.detail == "the CRI client ended with status 1: \ufffd out"
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            b"",
+            b"Killed",
+            b'[{"code": "OK", "wor',
+            b"\xff\xfe",
+            b"{}",
+            b"[1, 2]",
+            b'[{"code": "OK"}, {"code": "OK"}]',
+            b'[{"code": "OK", "words": ""}]',
+            b"[" * 100_000,
+        ],
+    )
+    def test_a_child_that_answers_something_else_proves_nothing(self, host_root, tmp_path, told):
+        (tmp_path / "told").write_bytes(told)
+        code = f"import os; os.write(1, open({str(tmp_path / 'told')!r}, 'rb').read())"
+        proof = self.answer_to(host_root, code)
+        assert proof.reason is Reason.RUNTIME_UNREACHABLE
+        assert proof.detail.startswith("the CRI client ")
+        assert CriClient(host_root, command=[sys.executable, "-c", code]).version(SOCKET) is None
+
+    def answer_to(self, host_root: Path, code: str) -> Proof:
+        client = CriClient(host_root, command=[sys.executable, "-c", code])
+        one, other = client.prove(socket=SOCKET, hosts=HOSTS).values()
+        assert one == other
+        return one
 
     def test_a_child_that_cannot_start_is_an_unreachable_runtime(self, host_root):
         assert reason(CriClient(host_root, command=["/none"])) is Reason.RUNTIME_UNREACHABLE
