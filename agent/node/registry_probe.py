@@ -36,7 +36,7 @@ class RegistryProbe:
         stop: threading.Event,
         *,
         connect_seconds: float = 3,
-        attempt_seconds: float = 10,
+        attempt_seconds: float = 5,
         retry_after: Callable[[], float] = _up_to_two_seconds,
     ) -> None:
         self._host_root = host_root
@@ -48,8 +48,9 @@ class RegistryProbe:
     def probe(self, route: Route) -> ProbeResult:
         """Try the way; after a timeout once more, because one lost packet must hold nothing.
 
-        Never raises for what it meets. Takes at most two attempts, 10 s each, and the wait between
-        them, which ends early, with the first result, when the agent is told to stop.
+        Never raises for what it meets. Takes at most two attempts, 5 s each, and the wait between
+        them, for the loop waits for it; that wait ends early, with the first result, when the
+        agent is told to stop.
         """
         result = self._try(route)
         if result.reason is Reason.TIMEOUT and not self._stop.wait(self._retry_after()):

@@ -70,12 +70,32 @@ def test_nothing_but_a_timeout_is_tried_again(ca, probe):
 
 def test_the_wait_before_the_second_try_ends_when_the_agent_stops(ca, tmp_path):
     stop = threading.Event()
-    stop.set()
-    probe = RegistryProbe(tmp_path, stop, attempt_seconds=0.3, retry_after=lambda: 3600)
+
+    def an_hour() -> float:
+        stop.set()
+        return 3600
+
+    probe = RegistryProbe(tmp_path, stop, attempt_seconds=0.3, retry_after=an_hour)
     with serving(certificate=good(ca)) as server:
         silent_once(server)
-        assert probe.probe(server.route(ca)).reason is Reason.TIMEOUT
+        result = probe.probe(server.route(ca))
+    assert (result.reason, result.reached) == (Reason.TIMEOUT, TCP_AND_TLS)
     assert server.connections == 1
+
+
+def test_a_registry_that_never_answers_is_given_up_after_five_seconds(ca, tmp_path):
+    stop = threading.Event()
+
+    def stop_then() -> float:
+        stop.set()
+        return 0
+
+    with serving(certificate=good(ca)) as server:
+        server.speak = server.hold
+        began = monotonic()
+        result = RegistryProbe(tmp_path, stop, retry_after=stop_then).probe(server.route(ca))
+    assert result.reason is Reason.TIMEOUT
+    assert 4 < monotonic() - began < 7
 
 
 def silent_once(server: Server) -> None:
