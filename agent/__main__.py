@@ -1,6 +1,7 @@
 """The program: its commands, how the parts are put together, its threads, its exit status.
 
-0 done, 1 failed (the reasons are on stderr), 2 bad usage, 10 `plan --exit-code` has work to do.
+0 done, 1 failed (the reasons are on stderr), 2 bad usage, 10 `plan --exit-code` has work to do,
+130 interrupted from the keyboard.
 In `run` the main thread is the loop and the only writer; the watch on the manifests and the HTTP
 server have a thread each. A bug in any of them ends the process.
 """
@@ -9,7 +10,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from agent import __version__
@@ -32,9 +34,17 @@ from agent.reporting.http_server import HttpServer
 from agent.reporting.journal import Journal
 from agent.reporting.logs import configure_logs
 from agent.reporting.metrics import Metrics
+from agent.reporting.terminal import (
+    UnheardError,
+    complain,
+    escape_what_has_no_encoding,
+    fall_silent,
+    say,
+)
 from agent.settings import Settings, read_settings
 
 DONE, FAILED, WORK_TO_DO = 0, 1, 10
+INTERRUPTED = 128 + signal.SIGINT
 LOCK_TIMEOUT_SECONDS = 60.0
 
 
@@ -86,7 +96,7 @@ def sync(settings: Settings) -> int:
     """One pass."""
     outcome = compose(settings).reconciler.run_pass(apply_held=settings.apply_held)
     say(texts.outcome_lines(outcome))
-    return complain(outcome.problems)
+    return FAILED if complain(outcome.problems) else DONE
 
 
 def plan(settings: Settings) -> int:
@@ -102,7 +112,7 @@ def plan(settings: Settings) -> int:
     )
     as_json = settings.output == "json"
     say([texts.plan_json(preview)] if as_json else texts.plan_lines(preview))
-    if complain(preview.problems) == FAILED:
+    if complain(preview.problems):
         return FAILED
     return WORK_TO_DO if settings.exit_code and steps else DONE
 
@@ -142,18 +152,23 @@ def remove(settings: Settings) -> int:
 
 
 def run(settings: Settings) -> int:
-    """The daemon, until SIGTERM or SIGINT (status 0), a bug, or a mount that came loose (1)."""
+    """The daemon, until SIGTERM or SIGINT (status 0), a bug, or a mount that came loose (1).
+
+    A disk that refuses is no reason to end: it is told, by the endpoint too, and tried again.
+    """
     agent = compose(settings)
     log = configure_logs(node=settings.node_name, version=__version__)
     metrics = Metrics(version=__version__, dropped_log_lines=lambda: log.dropped)
     journal = Journal()
-    daemon = _Daemon(agent=agent, metrics=metrics, journal=journal)
+    alive = ExitStack()
+    daemon = _Daemon(agent=agent, metrics=metrics, journal=journal, alive=alive)
     threading.excepthook = daemon.crash
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, daemon.end)
-    with agent.state.hold_alive():
+    with alive:
         journal.started({"manifests": str(settings.manifests), "listen": str(settings.listen)})
         daemon.start_threads(settings)
+        daemon.mark_alive()
         agent.reconciler.loop(
             wake=daemon.wake,
             probe_interval_seconds=settings.probe_interval_seconds,
@@ -165,13 +180,16 @@ def run(settings: Settings) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class _Daemon:
-    """The threads of `run`, and what ends them."""
+    """The threads of `run`, its mark as a live one, and what ends it."""
 
     agent: Agent
     metrics: Metrics
     journal: Journal
+    alive: ExitStack
     wake: threading.Event = field(default_factory=threading.Event)
     status: int = DONE
+    _marked: bool = False
+    _unmarked: Problem | None = None
 
     def start_threads(self, settings: Settings) -> None:
         """The watch and the HTTP server; daemonic, for the loop alone decides when to end."""
@@ -193,10 +211,24 @@ class _Daemon:
         for name, target in {"watch-manifests": watch.run, "http": server.run}.items():
             threading.Thread(name=name, target=target, daemon=True).start()
 
+    def mark_alive(self) -> None:
+        """Hold the mark that keeps `remove` away; tell what stands in its way when that changes."""
+        if self._marked:
+            return
+        try:
+            self.alive.enter_context(self.agent.state.hold_alive())
+        except NodeTrouble as trouble:
+            if trouble.problem != self._unmarked:
+                self.journal.problem(trouble.problem)
+            self._unmarked = trouble.problem
+        else:
+            self._marked = True
+
     def report(self, outcome: Outcome) -> None:
         """After each pass. A mount that came loose is mended by a restart of the container only."""
         self.metrics.record_pass(outcome)
         self.journal.pass_ended(outcome)
+        self.mark_alive()
         if any(problem.reason is Reason.UNLINKED for problem in outcome.problems):
             self.fail()
 
@@ -226,27 +258,31 @@ COMMANDS: dict[str, Callable[[Settings], int]] = {
 }
 
 
-def say(lines: Iterable[str]) -> None:
-    """To stdout."""
-    for line in lines:
-        sys.stdout.write(f"{line}\n")
-
-
-def complain(problems: Iterable[Problem]) -> int:
-    """To stderr; the exit status that follows."""
-    lines = texts.problem_lines(problems)
-    for line in lines:
-        sys.stderr.write(f"registry-node-agent: {line}\n")
-    return FAILED if lines else DONE
-
-
 def main() -> int:
-    """Run the command of this process's own arguments. Returns its exit status."""
-    settings = read_settings(sys.argv[1:], os.environ)
+    """Run the command of this process's own arguments. Returns its exit status.
+
+    Raises what is a bug, and SystemExit for bad usage and `--help`.
+    """
+    escape_what_has_no_encoding()
     try:
+        settings = _read_settings()
         return COMMANDS[settings.command](settings)
     except Trouble as trouble:
-        return complain([trouble.problem])
+        complain([trouble.problem])
+        return FAILED
+    except UnheardError as unheard:
+        fall_silent(unheard)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _read_settings() -> Settings:
+    """From the command line and the environment; `--help` is said here, and must be heard too."""
+    try:
+        return read_settings(sys.argv[1:], os.environ)
+    finally:
+        say(())
 
 
 if __name__ == "__main__":
