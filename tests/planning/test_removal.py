@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 
 from agent.errors import Reason
 from agent.planning.hostnames import registry_of
-from agent.planning.model import CA_FILE, HOSTS_FILE, Folder, HostPath
+from agent.planning.ledger import Ledger, adopt
+from agent.planning.model import CA_FILE, HOSTS_FILE, Blocked, Folder, HostPath
+from agent.planning.node_view import NodeView
 from agent.planning.ownership import Foreign
+from agent.planning.removal import plan_removal
 from tests.planning.histories import FOREIGN_HOSTS, Past, Wish, foreign_folders, pasts, wishes
 from tests.worlds import LONG, ROOT, World, converged, service
 
@@ -84,6 +87,26 @@ def test_a_second_removal_finds_nothing() -> None:
     world.agent.remove()
     world.restart()
     assert world.agent.remove().steps == ()
+
+
+BLOCKED = {
+    "a link at its place is told as left": (Reason.SYMLINK_REFUSED, "left"),
+    "a file at its place is told as left": (Reason.HOST_TAKEN, "left"),
+    "what cannot be read is told as such": (Reason.PERMISSION_DENIED, "unread"),
+}
+
+
+@pytest.mark.parametrize("sentence", BLOCKED)
+def test_of_a_directory_that_is_none_any_more(sentence: str) -> None:
+    reason, told_as = BLOCKED[sentence]
+    folder = ROOT.child(LONG)
+    ledger = adopt(Ledger(), folder=folder, files={CA_FILE: b"ours"})
+    blocked = Blocked(reason=reason, detail="so it was found")
+    removal = plan_removal(NodeView(roots=(ROOT,), found={folder: blocked}, ledger=ledger))
+    told = {"left": removal.left, "unread": removal.unread}
+    assert [problem.reason for problem in told.pop(told_as)] == [reason]
+    assert list(told.values()) == [()]
+    assert removal.steps == ()
 
 
 # Properties
