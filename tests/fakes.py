@@ -67,6 +67,7 @@ class FakeHostFiles:
     tree: dict[str, bytes | None] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     unlinked: bool = False
+    unreadable: frozenset[str] = frozenset()
 
     def names(self, folder: Folder) -> tuple[str, ...]:
         prefix = f"{folder.path}/"
@@ -76,6 +77,8 @@ class FakeHostFiles:
     def read(self, folder: Folder) -> Found:
         if folder.path not in self.tree:
             return Missing()
+        if folder.path in self.unreadable:
+            return Blocked(reason=Reason.PERMISSION_DENIED, detail="it may not be read")
         if self.tree[folder.path] is not None:
             return Blocked(reason=Reason.HOST_TAKEN, detail="it is no directory")
         contents = {name: self.tree[f"{folder.path}/{name}"] for name in self.names(folder)}

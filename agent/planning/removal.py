@@ -58,7 +58,8 @@ def plan_removal(node: NodeView) -> Removal:
         left += [_left(folder, name, _THEIRS) for name in found.others]
         removals.append(RemoveFolder(folder=folder, names=tuple(sorted(ours))))
     draft = Draft(removals=removals)
-    draft.remove_made(ledger.made)
+    if not unread:  # else they stay on record, for the removal that is repeated
+        draft.remove_made(ledger.made)
     return Removal(steps=draft.steps(), left=tuple(left), unread=tuple(unread), ledger=ledger)
 
 

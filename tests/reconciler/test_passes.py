@@ -249,6 +249,18 @@ def test_a_removal_that_is_refused_can_be_repeated(effect: int) -> None:
     assert world.tree() == World().tree()
 
 
+def test_a_removal_that_could_not_look_everywhere_says_so_and_can_be_repeated() -> None:
+    world = converged()
+    world.files.unreadable = frozenset({ROOT.child(LONG).path})
+    with pytest.raises(NodeTrouble) as refused:
+        world.agent.remove()
+    assert refused.value.problem.reason is Reason.PERMISSION_DENIED
+    assert world.files.names(ROOT) == (LONG,)
+    world.files.unreadable = frozenset()
+    world.agent.remove()
+    assert world.tree() == World().tree()
+
+
 def test_time_passes_in_an_outcome() -> None:
     world = converged()
     world.clock.ticks = timedelta(seconds=1)
