@@ -70,7 +70,7 @@ def decide_creation(
     if apply_held or names <= desire.released:
         return Decision(route=proposed)
     verdict = answers.probe(proposed)
-    if verdict.works or not is_served(answers.proof(host), fallback=fallback):
+    if verdict.works or not _is_served(answers.proof(host), fallback=fallback):
         return Decision(route=proposed)
     return Decision(route=None, problem=held(desire=desire, proposed=proposed, verdict=verdict))
 
@@ -96,7 +96,7 @@ def _gets_further(present: ProbeResult, proposed: ProbeResult) -> bool:
     return present.works or len(present.reached) > len(proposed.reached)
 
 
-def is_served(proof: Proof, *, fallback: bool) -> bool:
+def _is_served(proof: Proof, *, fallback: bool) -> bool:
     """Whether the name may be pulled now, without us; unknown counts if there is a fallback."""
     asked_dns = proof.reason is Reason.RUNTIME_IGNORES_FILES
     return proof.effective or (fallback and not asked_dns)

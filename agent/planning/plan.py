@@ -12,7 +12,7 @@ from typing import assert_never
 
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers, Unanswered
-from agent.planning.change import Decision, decide_change, decide_creation, is_served
+from agent.planning.change import Decision, decide_change, decide_creation
 from agent.planning.desires import Desire, Desires
 from agent.planning.endpoint_choice import choose_endpoint
 from agent.planning.folder_steps import Draft
@@ -127,47 +127,49 @@ class _Sheet:
                 case Foreign(problem=problem):
                     self._report(replace(problem, registry=str(desire.registry)))
                 case Nobodys():
-                    decision = self._decide(desire, folder, sibling, wanted)
+                    decision = self._decide(desire, folder, wanted, own=None, sibling=sibling)
                     if decision.route is not None:
                         self.draft.create(folder=folder, route=decision.route)
-                case Ours():
+                case Ours(route=own):
                     self._adopt(folder, owner)
-                    present = owner.route or self._sibling_if_broken(folder, sibling)
-                    decision = self._decide(desire, folder, present, wanted)
+                    decision = self._decide(desire, folder, wanted, own=own, sibling=sibling)
                     self._change(desire, folder, owner, decision)
                 case _:
                     assert_never(owner)
 
-    def _sibling_if_broken(self, folder: Folder, sibling: Route | None) -> Route | None:
-        """A damaged directory is judged by a sibling's route, unless a person made it work."""
-        if sibling is None:
-            return None
-        proof = self.answers.proof(folder.name)
-        return None if is_served(proof, fallback=False) else sibling
-
     def _decide(
-        self, desire: Desire, folder: Folder, present: Route | None, wanted: Endpoint
+        self,
+        desire: Desire,
+        folder: Folder,
+        wanted: Endpoint,
+        *,
+        own: Route | None,
+        sibling: Route | None,
     ) -> Decision:
-        """`present` is the directory's route, or that of a sibling where it has none itself."""
-        apply_held, answers = self.occasion.apply_held, self.answers
-        decision = (
-            decide_creation(
+        """A directory without a route of its own gets what a sibling's would be changed to.
+
+        Unless the name is pulled by other means already, which must not become worse.
+        """
+        change = partial(
+            decide_change,
+            desire=desire,
+            wanted=wanted,
+            apply_held=self.occasion.apply_held,
+            answers=self.answers,
+        )
+        if own is not None:
+            decision = change(present=own)
+        else:
+            decision = decide_creation(
                 desire=desire,
                 host=folder.name,
                 wanted=wanted,
                 fallback=FALLBACK in self.node.names.get(folder.parent, ()),
-                apply_held=apply_held,
-                answers=answers,
+                apply_held=self.occasion.apply_held,
+                answers=self.answers,
             )
-            if present is None
-            else decide_change(
-                desire=desire,
-                present=present,
-                wanted=wanted,
-                apply_held=apply_held,
-                answers=answers,
-            )
-        )
+            if decision.route is not None and sibling is not None:
+                decision = change(present=sibling)
         if decision.problem is not None:
             self._report(decision.problem)
         if decision.route is not None:

@@ -153,6 +153,18 @@ def test_a_name_pulled_through_somebodys_default_is_held_until_ours_works() -> N
     assert lines(world.plan()) == [f"create {LONG}", f"create {SHORT}"]
 
 
+def test_it_is_held_too_where_a_sibling_of_ours_stands_and_does_not_work() -> None:
+    world = World()
+    world.ask(service())
+    world.run()
+    for path in [path for path in world.tree() if path.startswith(ROOT.child(SHORT).path)]:
+        del world.files.tree[path]
+    world.put_file("_default", HOSTS_FILE, b'server = "https://mirror.example.com"\n')
+    world.runtime.default_works = True
+    assert Reason.HELD in world.reasons()
+    assert world.pulls(SHORT)
+
+
 def test_a_file_that_a_person_made_to_work_is_not_repaired_into_one_that_does_not() -> None:
     world = converged()
     edited = (world.file(LONG, HOSTS_FILE) or b"") + b"# by hand\n[host.x]\n"
