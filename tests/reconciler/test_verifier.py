@@ -45,7 +45,6 @@ def test_it_is_asked_again_when_the_runtime_is_another() -> None:
 
 
 def test_it_is_asked_again_when_a_file_was_repaired() -> None:
-    """Before: a person may have made the name work in another way."""
     world = converged()
     world.put_file(LONG, "ca.crt", b"")
     assert asked_in_a_pass(world) == [LONG, SHORT]
