@@ -202,6 +202,8 @@ class Reconciler:
 
     def _converge(self, *, apply_held: bool) -> Outcome:
         examination = self.examine(apply_held=apply_held)
+        if self.stop.is_set():  # probes may have been cut short, and must not decide anything
+            return self._outcome(problems=examination.problems)
         plan, node = examination.plan, examination.node
         unsaved = self._save_known_good(examination.desires)
         applied = self.applier.apply(

@@ -49,9 +49,11 @@ class RegistryProbe:
         """Try the way; after a timeout once more, because one lost packet must hold nothing.
 
         Never raises for what it meets. Takes at most two attempts, 5 s each, and the wait between
-        them, for the loop waits for it; that wait ends early, with the first result, when the
-        agent is told to stop.
+        them, for the loop waits for it. When the agent is told to stop, the wait ends early, with
+        the first result; and what has not begun is not tried, which says nothing of the registry.
         """
+        if self._stop.is_set():
+            return _not_tried()
         result = self._try(route)
         if result.reason is Reason.TIMEOUT and not self._stop.wait(self._retry_after()):
             return self._try(route)
@@ -91,6 +93,13 @@ class RegistryProbe:
                 strict_reason=strict_reason or blocked.reason,
             )
         return ProbeResult(reached=frozenset(WAY), detail=detail, strict_reason=strict_reason)
+
+
+def _not_tried() -> ProbeResult:
+    reason = Reason.TIMEOUT
+    return ProbeResult(
+        reached=frozenset(), reason=reason, detail="the agent is ending", strict_reason=reason
+    )
 
 
 def _site(route: Route) -> Site:

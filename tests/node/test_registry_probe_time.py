@@ -83,6 +83,16 @@ def test_the_wait_before_the_second_try_ends_when_the_agent_stops(ca, tmp_path):
     assert server.connections == 1
 
 
+def test_nothing_is_tried_once_the_agent_ends(ca, tmp_path):
+    stop = threading.Event()
+    stop.set()
+    with serving(certificate=good(ca)) as server:
+        result = RegistryProbe(tmp_path, stop).probe(server.route(ca))
+    assert (result.reason, result.detail) == (Reason.TIMEOUT, "the agent is ending")
+    assert not result.works
+    assert server.connections == 0
+
+
 def test_a_registry_that_never_answers_is_given_up_after_five_seconds(ca, tmp_path):
     stop = threading.Event()
 

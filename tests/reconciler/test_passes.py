@@ -266,3 +266,14 @@ def test_time_passes_in_an_outcome() -> None:
     world.clock.ticks = timedelta(seconds=1)
     assert world.run().seconds >= 1
     assert replace(world.run(), seconds=0).seconds == 0
+
+
+def test_a_pass_that_is_told_to_stop_before_it_has_decided_changes_nothing() -> None:
+    """Its probes were cut short, and say nothing about what works."""
+    world = converged()
+    before = world.tree()
+    world.serve(NEW_IP)
+    world.ask(service(NEW_IP))
+    world.stop.set()
+    world.run()
+    assert world.tree() == before
