@@ -1,17 +1,20 @@
 """Pulls in a tight loop while everything they depend on changes: not one may fail."""
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import cycle, islice
 
 import pytest
 
+from tests.ground import programs
 from tests.ground.certificates import Authority, bundle
 from tests.ground.namespaces import wait_until
 from tests.ground.node import Node
 from tests.ground.registry import Registry
 from tests.realnode.agent_process import LiveAgent
 from tests.realnode.pull_loop import pulling
-from tests.realnode.scene import ADDRESS, HOST, OTHER_ADDRESS, Scene
+from tests.realnode.scene import ADDRESS, CERTS_D, HOST, OTHER_ADDRESS, Scene
 
 pytestmark = pytest.mark.realnode
 
@@ -20,6 +23,7 @@ CHANGES_TOGETHER = {"1.6": 10, "1.7": 10, "2.1": 50}
 versions = pytest.mark.parametrize("containerd_version", list(REWRITES))
 newest_only = pytest.mark.parametrize("containerd_version", ["2.1"])
 SECONDS = 60.0
+SLOW_SECONDS = 0.08
 
 
 @pytest.fixture
@@ -78,6 +82,27 @@ def test_while_ca_and_endpoint_change_together(
 
 
 @newest_only
+def test_while_ca_and_endpoint_change_under_pulls_that_have_read_the_old_hosts_file(
+    scene: Scene, live: LiveAgent
+):
+    second = Authority.create(name="second CA")
+    scene.serve("other", address=OTHER_ADDRESS, authority=second)
+    places = ((OTHER_ADDRESS, second), (ADDRESS, scene.authority))
+
+    with slow_to_open(scene, f"/{CERTS_D}/{HOST}/ca.crt"), pulling(scene) as pulls:
+        for address, authority in islice(cycle(places), 10):
+            scene.manifests.trust_bundle(authority.pem)
+            scene.manifests.service(cluster_ips=[address])
+            wait_for_endpoint(scene, address)
+            wait_for_anchors(scene, 1)
+            pulls.wait_for_more()
+        live.wait_until_in_sync()
+
+    assert pulls.errors == []
+    assert max(pull.seconds for pull in pulls.done) > SLOW_SECONDS
+
+
+@newest_only
 def test_while_the_ca_is_rotated_and_the_certificate_switched(scene: Scene, live: LiveAgent):
     old = scene.authority
     with pulling(scene) as pulls:
@@ -96,6 +121,28 @@ def test_while_the_ca_is_rotated_and_the_certificate_switched(scene: Scene, live
 
     assert pulls.errors == []
     assert old.pem in scene.host_file("ca.crt").read_text()
+
+
+@contextmanager
+def slow_to_open(scene: Scene, path: str) -> Iterator[None]:
+    """Let containerd hesitate each time before it opens that file."""
+    strace = programs.strace()
+    delay = f"inject=openat:delay_enter={SLOW_SECONDS * 1e6:.0f}"
+    with subprocess.Popen(  # noqa: S603 - the program of the cache, at a containerd of our own
+        [
+            *(str(strace.executable), "-f", "-p", str(scene.node.containerd.process.program_pid)),
+            *("-o", "/dev/null", "-P", path, "-e", "trace=openat", "-e", delay),
+        ],
+        env=strace.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as tracer:
+        assert tracer.stderr is not None
+        assert "attached" in tracer.stderr.readline()
+        try:
+            yield
+        finally:
+            tracer.terminate()
 
 
 def wait_for_endpoint(scene: Scene, address: str) -> None:
