@@ -49,7 +49,10 @@ class Applier:
     def apply(
         self, steps: tuple[Step, ...], *, ledger: Ledger, known: Ledger, roots: Iterable[Folder]
     ) -> Applied:
-        """Perform steps in order. `ledger` is the record to begin from, `known` the one on disk."""
+        """Perform steps in order. `ledger` is the record to begin from, `known` the one on disk.
+
+        A wait for readers that a stop cut short leaves what follows it to the next process.
+        """
         done: list[Step] = []
         try:
             for root in roots:
@@ -60,6 +63,8 @@ class Applier:
             for step in steps:
                 self._perform(step)
                 done.append(step)
+                if isinstance(step, AwaitReaders) and self.stop.is_set():
+                    return Applied(done=tuple(done), ledger=ledger)
             settled = settle(ledger, steps=steps)
             if settled != ledger:
                 self.state.save_ledger(settled)

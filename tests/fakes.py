@@ -4,7 +4,7 @@ All of them share `Faults`: every effect counts, and the n-th may fail or end th
 """
 
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -210,9 +210,11 @@ class NoWait(threading.Event):
     def __init__(self) -> None:
         super().__init__()
         self.waits = 0
+        self.on_wait: Callable[[], None] = lambda: None
 
     def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - that of Event
         self.waits += 1
+        self.on_wait()
         return self.is_set()
 
 

@@ -277,3 +277,17 @@ def test_a_pass_that_is_told_to_stop_before_it_has_decided_changes_nothing() -> 
     world.stop.set()
     world.run()
     assert world.tree() == before
+
+
+def test_a_stop_that_cuts_the_wait_for_readers_short_leaves_the_old_anchors_to_them() -> None:
+    world = converged()
+    world.serve(NEW_IP, signed_by=2)
+    world.ask(service(NEW_IP), trust=bundle(2))
+    world.stop.on_wait = world.stop.set
+    world.run()
+    assert world.stands(LONG) == route(NEW_IP, 1, 2)
+    world.stop.clear()
+    world.stop.on_wait = lambda: None
+    world.restart()
+    world.run()
+    assert world.stands(LONG) == route(NEW_IP, 2)
