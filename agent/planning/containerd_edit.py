@@ -121,16 +121,19 @@ def _append_table(text: str, names: Sequence[str], config_path: str) -> str:
 def _edit_line(text: str, names: Sequence[str], config_path: str) -> str:
     """The text with one line of the table changed, or one more below its header."""
     value = tomlkit.string(config_path).as_string()
-    header = rf"^([ \t]*)\[{re.escape(tomlkit.key(names).as_string())}\][^\n]*(\r?\n)"
+    header = rf"^([ \t]*)\[{re.escape(tomlkit.key(names).as_string())}\][^\n]*?(\r?\n|\Z)"
     others = r"(?:(?![ \t]*\[)[^\n]*\n)*?"
     empty = re.search(
         rf"{header}{others}[ \t]*config_path[ \t]*=[ \t]*(\"\"|'')", text, re.MULTILINE
     )
     if empty:
         return f"{text[: empty.start(3)]}{value}{text[empty.end(3) :]}"
-    return re.sub(
-        header, rf"\g<0>\g<1>  config_path = {value}\g<2>", text, count=1, flags=re.MULTILINE
-    )
+    found = re.search(header, text, re.MULTILINE)
+    if found is None:
+        raise ValueError("the table has no header of its own")
+    end = found[2] or ("\r\n" if "\r\n" in text else "\n")
+    above, below = text[: found.end()].removesuffix(end), text[found.end() :]
+    return f"{above}{end}{found[1]}  config_path = {value}{end}{below}"
 
 
 def _replace_value(text: str, names: Sequence[str], config_path: str) -> str:

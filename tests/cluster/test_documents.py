@@ -1,6 +1,7 @@
 """The YAML of Kubernetes is read as it is meant; the rest is refused with its line."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -96,11 +97,12 @@ def test_no_text_is_a_bug(text: str) -> None:
         assert refused.line >= 1  # noqa: PT017 - read or refused
 
 
+EXPONENT = re.compile(r"[-+]?[0-9.]+[eE][-+]?[0-9]+")
+# PyYAML writes a text such as 0E0 without quotes; other readers, ours too, take it for a number.
+TEXTS = st.text(max_size=20).filter(lambda text: not EXPONENT.fullmatch(text))
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4)
-    ),
+    st.none() | st.booleans() | st.integers(-(10**17), 10**17) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=8,
 )
 
