@@ -91,7 +91,7 @@ def checkup(
         checks += _registry_checks(status, sorter)
     rest = Check(
         subject="requests",
-        found=f"{len(desires.wanted)} registries asked for",
+        found=f"registries asked for: {len(desires.wanted)}",
         problems=tuple(sorter.rest),
     )
     return (checks[0], rest, *checks[1:])
