@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from typing import IO
 
 from tests.ground import programs
 from tests.ground.namespaces import NodeProcess, NodeTroubleError, wait_until
+from tests.ground.snapshot import Entry
 from tests.realnode.scene import CERTS_D, STATE, Scene
 
 _CHANGING = (
@@ -58,6 +59,8 @@ class Forks:
         self._connection = connection
         self._said = scene.node.root / "run/forks.out"
         self._trace = scene.node.root / "run/forks.trace"
+        self.converged: list[Mapping[str, Entry]] = []
+        """What a test has found converged already."""
 
     def call(self, command: str, *flags: str) -> tuple[int, str]:
         """One command to its end: its status and what it said."""

@@ -18,8 +18,8 @@ from tests.realnode.scene import ADDRESS, CERTS_D, HOST, OTHER_ADDRESS, Scene
 
 pytestmark = pytest.mark.realnode
 
-REWRITES = {"1.6": 30, "1.7": 30, "2.1": 200}
-CHANGES_TOGETHER = {"1.6": 10, "1.7": 10, "2.1": 50}
+REWRITES = {"1.6": 20, "1.7": 20, "2.1": 200}
+CHANGES_TOGETHER = {"1.6": 5, "1.7": 5, "2.1": 50}
 versions = pytest.mark.parametrize("containerd_version", list(REWRITES))
 newest_only = pytest.mark.parametrize("containerd_version", ["2.1"])
 SECONDS = 60.0

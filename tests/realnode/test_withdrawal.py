@@ -59,29 +59,20 @@ def test_the_label_false_withdraws_at_once(scene: Scene):
     assert f"lookup {HOST}" in scene.pull().error
 
 
-def test_a_lost_label_keeps_it_while_the_wait_lasts(scene: Scene):
+def test_a_lost_label_keeps_it_while_it_serves_and_then_until_the_wait_is_over(scene: Scene):
     before = scene.configuration()
     scene.manifests.service(cluster_ips=[ADDRESS], label=None)
 
-    synced = scene.agent.sync()
-
-    assert (synced.status, set(synced.reasons)) == (1, {"withdrawal-pending"})
-    assert scene.configuration() == before
-    assert scene.pull().error == ""
-
-
-def test_a_lost_label_keeps_it_while_it_serves_and_withdraws_it_when_it_is_gone(scene: Scene):
-    scene.manifests.service(cluster_ips=[ADDRESS], label=None)
-
-    wait_until(
-        lambda: set(scene.agent.sync(*AT_ONCE).reasons) == {"unlabelled-still-serving"},
-        what="the wait is over",
-    )
+    serving = scene.agent.sync("--withdraw-after", "0s")
     assert scene.pull().error == ""
     scene.registry.close_front("main")
-    synced = scene.agent.sync(*AT_ONCE)
+    silent = scene.agent.sync()
 
-    assert (synced.status, synced.err) == (0, "")
+    assert (serving.status, set(serving.reasons)) == (1, {"unlabelled-still-serving"})
+    assert (silent.status, silent.reasons[0]) == (1, "withdrawal-pending")
+    assert scene.configuration() == before
+
+    wait_until(lambda: scene.agent.sync(*AT_ONCE).status == 0, what="the wait is over")
     assert ours(scene) == []
 
 
