@@ -33,7 +33,7 @@ def failed(world: World) -> list[str]:
 def test_a_node_in_order_passes_every_check_in_the_order_of_a_pull() -> None:
     assert lines(converged()) == {
         "runtime": "containerd 2.1.4, process 7, reads /etc/containerd/certs.d",
-        "requests": "1 registries asked for",
+        "requests": "registries asked for: 1",
         "files": "as they should be",
         "registry/knative tcp": "https://10.96.0.50:5000",
         "registry/knative tls": f"trust {trust_sha256(1)[:12]}, valid until 2027-11-23",
