@@ -218,6 +218,8 @@ class StateDirectory:
             with ExitStack() as attempt:
                 directory = attempt.enter_context(self._made())
                 if attempt.enter_context(try_lock(directory, LOCK)) is not None:
+                    for name in (LEDGER, VIEW):  # written under the lock only
+                        unlink(directory, half_made(name))
                     return attempt.pop_all()
             if self._stop.wait(POLL_SECONDS):
                 break
