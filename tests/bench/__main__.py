@@ -1,4 +1,4 @@
-"""Run the bench: `make bench`, about six minutes; `python -m tests.bench --quick`, one."""
+"""Run the bench: `make bench`, about four minutes; `python -m tests.bench --quick`, one."""
 
 import sys
 
@@ -13,7 +13,7 @@ def main() -> int:
 
     match sys.argv[1:]:
         case []:
-            effort = Effort(changes=200, pulls=100, idle_seconds=60, starts=20)
+            effort = Effort(changes=200, pulls=100, idle_seconds=60, starts=5)
         case ["--quick"]:
             effort = Effort(changes=10, pulls=10, idle_seconds=5, starts=2)
         case _:
