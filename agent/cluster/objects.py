@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from agent.errors import BadInput, Problem, Reason
-from agent.planning.model import BundleObject, RegistryName, ServiceObject, ServicePort
+from agent.planning.model import MAX_PORT, BundleObject, RegistryName, ServiceObject, ServicePort
 from agent.planning.trust_reference import ClusterTrustBundleReference, ConfigMapReference
 
 Document: TypeAlias = Mapping[str, object]
@@ -24,7 +24,7 @@ REVOKED_KEY = "revoked"
 SERVICE, CONFIG_MAP, CLUSTER_TRUST_BUNDLE = "Service", "ConfigMap", "ClusterTrustBundle"
 
 _CERTIFICATES_GROUP = "certificates.k8s.io/"
-_PORTS = range(1, 65536)
+_PORTS = range(1, MAX_PORT + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -13,11 +13,10 @@ from pathlib import Path
 from signal import strsignal
 
 from agent.errors import Reason
+from agent.node.cri_call import NO_GRPC
 from agent.node.pull_verdict import absent_image, judge_pull
 from agent.node.seen_path import seen_path
 from agent.planning.model import HostPath, Proof
-
-NO_GRPC = 3  # exit status of the child
 
 
 class CriClient:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Call: TypeAlias = grpc.CallFuture[bytes]
 
+NO_GRPC = 3
 LENGTH_DELIMITED = 2
 VARINT = 0
 
@@ -30,12 +31,12 @@ OPTIONS = (
 
 
 def main() -> int:
-    """Answer `version` or `pull`. Exit status 3 says that grpcio is not installed."""
+    """Answer `version` or `pull`. Exit status NO_GRPC says that grpcio is not installed."""
     request = json.load(sys.stdin)
     try:
         import grpc  # noqa: PLC0415 - its absence is an answer, not a crash
     except ImportError:
-        return 3
+        return NO_GRPC
     # A socket's path may be longer than the 107 bytes that AF_UNIX takes: name it from its folder.
     folder, name = os.path.split(request["socket"])
     try:

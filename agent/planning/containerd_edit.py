@@ -30,10 +30,10 @@ from agent.planning.containerd_config_file import (
 )
 from agent.planning.containerd_merge import Version, merge
 from agent.planning.model import HostPath
+from agent.planning.secrets import may_be_secret
 
 _NEW_FILE = "version = 2\n"  # the version that every containerd from 1.5 on reads
 _CONTEXT_LINES = 3
-_MAY_BE_SECRET = re.compile(r"auth|password|token|header|secret", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ def _replace_value(text: str, names: Sequence[str], config_path: str) -> str:
 
 
 def _diff(before: ConfigFile, after: ConfigFile, *, new: bool) -> str:
-    context = 0 if _MAY_BE_SECRET.search(before.text) else _CONTEXT_LINES
+    context = 0 if may_be_secret(before.text) else _CONTEXT_LINES
     lines = difflib.unified_diff(
         _lines(before.text),
         _lines(after.text),

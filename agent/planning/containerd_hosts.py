@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import toml
 
-from agent.planning.model import CA_FILE, HEADER, Endpoint
+from agent.planning.model import CA_FILE, HEADER, HTTPS_PORT, MAX_PORT, Endpoint
 
 _CAPABILITIES = ("pull", "resolve")
 _DIAL_TIMEOUT = "3s"  # containerd waits 30 s otherwise; read from 2.0.7 on, ignored before
@@ -24,8 +24,6 @@ _DURATION = re.compile(r"[0-9]+(?:ms|s|m)")
 _SERVER = re.compile(
     r"https://(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+))(?::(?P<port>[1-9][0-9]{0,4}))?/?"
 )
-_DEFAULT_PORT = 443
-_MAX_PORT = 65535
 
 
 @lru_cache(maxsize=64)  # reading back costs two parsers, and the same few come with every pass
@@ -90,9 +88,9 @@ def _endpoint(server: object) -> Endpoint | None:
     match = _SERVER.fullmatch(server) if isinstance(server, str) else None
     if match is None:
         return None
-    port = int(match["port"] or _DEFAULT_PORT)
+    port = int(match["port"] or HTTPS_PORT)
     try:
         address = IPv6Address(match["v6"]) if match["v6"] else IPv4Address(match["v4"])
     except ValueError:
         return None
-    return Endpoint(address=address, port=port) if port <= _MAX_PORT else None
+    return Endpoint(address=address, port=port) if port <= MAX_PORT else None

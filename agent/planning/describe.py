@@ -16,6 +16,7 @@ from typing import assert_never
 from agent.errors import Problem
 from agent.planning.ledger import file_path
 from agent.planning.model import Folder, Found, FoundFolder, HostPath
+from agent.planning.secrets import REDACTED, may_be_secret
 from agent.planning.steps import (
     AwaitReaders,
     CreateFolder,
@@ -41,8 +42,6 @@ class Preview:
     problems: tuple[Problem, ...]
 
 
-REDACTED = '"[redacted]"'
-_SECRET = re.compile(r"auth|password|token|header|private key", re.IGNORECASE)
 _TABLE = re.compile(r"\s*\[+(?P<name>.*)\]+\s*(#.*)?")
 _KEY = re.compile(r"\s*[^=#\s][^=]*?\s*=\s*")
 
@@ -98,11 +97,11 @@ def _redacted(lines: deque[str]) -> Iterator[str]:
         header = _TABLE.fullmatch(line.rstrip())
         if header:
             table = header["name"]
-        elif line.strip() and (_SECRET.search(line) or _SECRET.search(table)):
+        elif line.strip() and (may_be_secret(line) or may_be_secret(table)):
             key = _KEY.match(line)
             while lines and not _is_whole(line):
                 line += lines.popleft()
-            line = f"{key[0] if key else '# '}{REDACTED}\n"
+            line = f'{key[0] if key else "# "}"{REDACTED}"\n'
         yield line
 
 

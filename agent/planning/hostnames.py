@@ -8,9 +8,8 @@ out of TOML.
 
 import re
 
-from agent.planning.model import RegistryName
+from agent.planning.model import HTTPS_PORT, RegistryName
 
-DEFAULT_HTTPS_PORT = 443
 MAX_HOST_LENGTH = 253
 """Of a host with its port, too: it becomes a directory's name, of which Linux allows 255 bytes."""
 
@@ -48,7 +47,7 @@ def cluster_hostnames(registry: RegistryName, *, port: int, domain: str) -> tupl
     if max(map(len, with_port)) > MAX_HOST_LENGTH:
         message = f"{registry} makes a hostname of more than {MAX_HOST_LENGTH} characters"
         raise ValueError(message)
-    return (*names, *with_port) if port == DEFAULT_HTTPS_PORT else with_port
+    return (*names, *with_port) if port == HTTPS_PORT else with_port
 
 
 def registry_of(host: str) -> RegistryName | None:

@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from agent.planning.model import MAX_PORT
+
 _ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.%a-z]+)\]|([^\[\]:\s]+)):([0-9]{1,5})", re.ASCII)
-_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,6 @@ class ListenAddress:
 def parse_listen_address(text: str) -> ListenAddress:
     """Read `HOST:PORT` or `[IPv6]:PORT`. Raises ValueError with words for the user."""
     found = _ADDRESS.fullmatch(text)
-    if found is None or int(found[3]) > _LAST_PORT:
+    if found is None or int(found[3]) > MAX_PORT:
         raise ValueError(f"{text!r} is not HOST:PORT, as in 127.0.0.1:9808 or [::1]:9808")
     return ListenAddress(host=found[1] or found[2], port=int(found[3]))

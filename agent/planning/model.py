@@ -18,6 +18,7 @@ from agent.errors import Problem, Reason
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 HostPath = NewType("HostPath", str)
 
+HTTPS_PORT, MAX_PORT = 443, 65535
 HOSTS_FILE = "hosts.toml"
 CA_FILE = "ca.crt"
 OUR_FILES = (HOSTS_FILE, CA_FILE)
@@ -100,7 +101,7 @@ class Endpoint:
     def url(self) -> str:
         """`https://10.96.0.50`, `https://10.96.0.50:5000`, `https://[fd00::1]:5000`."""
         host = f"[{self.address}]" if self.address.version == 6 else str(self.address)  # noqa: PLR2004
-        return f"https://{host}" if self.port == 443 else f"https://{host}:{self.port}"  # noqa: PLR2004
+        return f"https://{host}" if self.port == HTTPS_PORT else f"https://{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,18 @@ from ipaddress import ip_address
 from agent.errors import BadInput, Problem, Reason
 from agent.planning.hostnames import cluster_hostnames
 from agent.planning.known_good import GoodService
-from agent.planning.model import IPAddress, RegistryName, ServiceObject, ServicePort
+from agent.planning.model import (
+    HTTPS_PORT,
+    MAX_PORT,
+    IPAddress,
+    RegistryName,
+    ServiceObject,
+    ServicePort,
+)
 
 WANTED, WITHDRAWN = "true", "false"
 """The values of the registry label: pull from this Service, stop pulling from it."""
-HTTPS_PORT = 443
 HTTP_PORT = 80
-MAX_PORT = 65535
 
 
 def judge_service(service: ServiceObject, *, domain: str) -> GoodService:

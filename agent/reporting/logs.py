@@ -9,7 +9,6 @@ go in whole or not at all. In a terminal the lines are for people, elsewhere the
 import json
 import logging
 import os
-import re
 import select
 import threading
 from collections.abc import Mapping, MutableMapping
@@ -17,12 +16,12 @@ from typing import Any, TypeAlias
 
 import structlog
 
+from agent.planning.secrets import REDACTED, may_be_secret
+
 LINE_BYTES = select.PIPE_BUF  # 4096
 
 _Event: TypeAlias = MutableMapping[str, Any]
 
-_SECRET = re.compile(r"auth|password|token|header", re.IGNORECASE)
-_REDACTED = "[redacted]"
 _FIRST = ("timestamp", "level", "event", "node", "version")
 _CUT_LENGTHS = (600, 100)  # of each text, where a line would be too long; then only _FIRST is kept
 _DEPTH = 8
@@ -105,8 +104,8 @@ def _redact(_: object, __: str, event: _Event) -> _Event:
 
 def _shown(key: object, value: object, depth: int) -> object:
     """Return a value as it may be shown: nothing under a key that speaks of a secret."""
-    if _SECRET.search(str(key)):
-        return _REDACTED
+    if may_be_secret(str(key)):
+        return REDACTED
     if depth and isinstance(value, Mapping):
         return {str(inner): _shown(inner, item, depth - 1) for inner, item in value.items()}
     if depth and isinstance(value, list | tuple | set | frozenset):

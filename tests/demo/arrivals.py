@@ -7,15 +7,14 @@ from which every pull, and every reader after a crash, has either the old bytes 
 from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
-from typing import Self
 
 from inotify_simple import INotify, flags  # type: ignore[import-untyped]
 
+from tests.ground.closing import Closing
 from tests.ground.namespaces import NodeTroubleError
 
 
-class Arrivals:
+class Arrivals(Closing):
     """Renames of one file name into some directories, from now on."""
 
     def __init__(self, *, directories: Iterable[Path], name: str) -> None:
@@ -26,15 +25,7 @@ class Arrivals:
             for directory in directories
         }
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._inotify.close()
 
     def await_all(self, *, seconds: float = 20.0) -> float:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
-from typing import Self
 
 import grpc
+
+from tests.ground.closing import Closing
 
 _OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),
@@ -32,22 +32,11 @@ class Pull:
     seconds: float
 
 
-class Cri:
+class Cri(Closing):
     """The image and runtime services behind one socket."""
 
     def __init__(self, socket: Path) -> None:
         self._channel = grpc.insecure_channel(f"unix:{socket}", options=_OPTIONS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._channel.close()

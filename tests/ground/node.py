@@ -4,10 +4,10 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from tests.ground import node_root, programs, runtime
+from tests.ground.closing import Closing
 from tests.ground.cri import Pull
 from tests.ground.namespaces import Namespaces, NodeProcess
 from tests.ground.network import Network
@@ -15,7 +15,7 @@ from tests.ground.programs import Program
 from tests.ground.snapshot import Entry, take_snapshot
 
 
-class Node:
+class Node(Closing):
     """One node. Everything it starts and mounts ends with it, or with the test process."""
 
     def __init__(
@@ -32,17 +32,6 @@ class Node:
         self.namespaces = Namespaces(root=self.root, programs={runtime.PLACE: tree})
         self.network = Network(ip=ip, namespaces=self.namespaces)
         self.containerd = runtime.Containerd(program=containerd, namespaces=self.namespaces)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End every process and mount of it, and remove its directory."""

@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.ground import fronts, images, programs
 from tests.ground.certificates import Certificate
+from tests.ground.closing import Closing
 from tests.ground.fronts import IMAGES, Answers, Front
 from tests.ground.namespaces import NodeProcess, NodeTroubleError, wait_until
 from tests.ground.node import Node
@@ -46,7 +45,7 @@ class Request:
     agent: str
 
 
-class Registry:
+class Registry(Closing):
     """The registry of one node; it ends with `close`, or with the node."""
 
     def __init__(self, *, node: Node) -> None:
@@ -59,17 +58,6 @@ class Registry:
         self._nginx: NodeProcess | None = None
         self._backend: NodeProcess | None = None
         self.start_backend()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         if self._nginx:

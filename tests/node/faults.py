@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from tests.ground.closing import Closing
 
 STRACE = "/usr/bin/strace"
 KILLED = -9
@@ -52,7 +52,7 @@ class Traced:
         return moments
 
 
-class Worker:
+class Worker(Closing):
     """The process that performs steps."""
 
     def __init__(self, scratch: Path) -> None:
@@ -64,15 +64,7 @@ class Worker:
             bufsize=0,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         with self._process:
             self._write(b"")
             assert self._process.stdin is not None

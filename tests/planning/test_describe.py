@@ -2,8 +2,9 @@
 
 import pytest
 
-from agent.planning.describe import REDACTED, describe_step, diff_of, files_written, redact
+from agent.planning.describe import describe_step, diff_of, files_written, redact
 from agent.planning.model import FoundFolder, Missing
+from agent.planning.secrets import REDACTED
 from agent.planning.steps import (
     AwaitReaders,
     CreateFolder,
@@ -121,7 +122,7 @@ def test_shown_is(sentence: str) -> None:
 
 
 def test_a_key_is_shown_and_its_value_hidden() -> None:
-    assert redact(f'  password = "{SECRET}" # mine\n') == f"  password = {REDACTED}\n"
+    assert redact(f'  password = "{SECRET}" # mine\n') == f'  password = "{REDACTED}"\n'
 
 
 def test_the_diff_hides_them_too() -> None:
