@@ -1,5 +1,6 @@
 """Faults injected by strace into one system call of one step, counted from the step's beginning."""
 
+import os
 import re
 import subprocess
 import sys
@@ -9,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ground import programs
 from tests.ground.closing import Closing
 
-STRACE = "/usr/bin/strace"
 KILLED = -9
 
 CALLS = "--trace=%file,%desc"
@@ -95,8 +96,12 @@ class Worker(Closing):
 
 @contextmanager
 def _attached(pid: str, record: Path, options: list[str]) -> Iterator[None]:
-    command = [STRACE, "-p", pid, "-o", str(record), *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:  # noqa: S603 - ours
+    program = programs.strace()
+    command = [str(program.executable), "-p", pid, "-o", str(record), *options]
+    environment = {**os.environ, **program.environment}
+    with subprocess.Popen(  # noqa: S603 - ours
+        command, env=environment, stderr=subprocess.PIPE, text=True
+    ) as strace:
         assert strace.stderr is not None
         first = strace.stderr.readline()
         assert "attached" in first, first
