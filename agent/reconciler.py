@@ -203,7 +203,7 @@ class Reconciler:
     def _converge(self, *, apply_held: bool) -> Outcome:
         examination = self.examine(apply_held=apply_held)
         if self.stop.is_set():  # probes may have been cut short, and must not decide anything
-            return self._outcome(problems=examination.problems)
+            return self._outcome(problems=examination.problems, runtime=examination.runtime)
         plan, node = examination.plan, examination.node
         unsaved = self._save_known_good(examination.desires)
         applied = self.applier.apply(
@@ -218,6 +218,7 @@ class Reconciler:
             problems=(*applied.refused, *unsaved, *examination.problems, *verified.problems),
             registries=verified.registries,
             done=applied.done,
+            runtime=examination.runtime,
         )
 
     def _save_known_good(self, desires: Desires) -> tuple[Problem, ...]:
@@ -284,6 +285,7 @@ class Reconciler:
         problems: tuple[Problem, ...],
         registries: tuple[RegistryStatus, ...] = (),
         done: tuple[Step, ...] = (),
+        runtime: RuntimeView | None = None,
     ) -> Outcome:
         return Outcome(
             problems=tuple(dict.fromkeys(problems)),
@@ -292,4 +294,5 @@ class Reconciler:
             changed=tuple(map(describe_step, done)),
             seconds=0.0,
             finished=self.clock.now(),
+            runtime=runtime.title if runtime else "",
         )

@@ -139,6 +139,7 @@ class Verifier:
             reached=reached,
             trust_expiry=trust_expiry(route.ders) if route else None,
             strict_reason=probe.strict_reason if probe else None,
+            anchors=route.anchors if route else (),
         )
 
 

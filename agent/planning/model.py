@@ -143,6 +143,11 @@ class Route:
         """SHA-256 over the sorted DER set, lower-case hex: the bundle's public name."""
         return sha256(b"".join(self.ders)).hexdigest()
 
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        """The SHA-256 fingerprint of each CA, lower-case hex."""
+        return tuple(sha256(der).hexdigest() for der in self.ders)
+
 
 # What the node has
 
@@ -226,6 +231,11 @@ class RuntimeView:
     problems: tuple[Problem, ...] = ()
     change_needed: str = ""
     settled: bool = False
+
+    @property
+    def title(self) -> str:
+        """Kind and version, as far as known: `containerd 2.1.9`."""
+        return f"{self.kind} {self.version}".rstrip()
 
 
 # What was seen when it was tried

@@ -14,7 +14,8 @@ class RegistryStatus:
     `reached` holds the probe's steps that succeeded, EFFECTIVE only when the runtime itself was
     seen to reach the registry under every cluster hostname. `trust_expiry` is the moment from
     which no anchor on the node is valid any more; None while there is none. `strict_reason` is
-    why the bundle alone, without the node's own roots, would not do; None when it does.
+    why the bundle alone, without the node's own roots, would not do; None when it does. `anchors`
+    are the SHA-256 fingerprints of the anchors on the node, lower-case hex.
     """
 
     registry: RegistryName
@@ -24,11 +25,15 @@ class RegistryStatus:
     reached: frozenset[ProbeStep]
     trust_expiry: datetime | None
     strict_reason: Reason | None = None
+    anchors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A pass, ended. `seconds` is its duration, `finished` its end by the wall clock, UTC."""
+    """A pass, ended. `seconds` is its duration, `finished` its end by the wall clock, UTC.
+
+    `runtime` is the container runtime's kind and version, empty while it is not known.
+    """
 
     problems: tuple[Problem, ...]
     registries: tuple[RegistryStatus, ...]
@@ -36,6 +41,7 @@ class Outcome:
     changed: tuple[str, ...]
     seconds: float
     finished: datetime
+    runtime: str = ""
 
     @property
     def in_sync(self) -> bool:
