@@ -1,0 +1,173 @@
+"""How the API server is reached: by the pod's own service account, or by a kubeconfig.
+
+The official client does what is hard to do well: configuration, authentication, TLS, proxies, the
+connection pool. It is made anew when a file that it was made from has changed (the kubelet renews
+the token and the CA about once an hour), and when the server no longer takes our token: the
+client's own timer for that goes by the wall clock, which may be set back.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config import ConfigException, load_kube_config
+from kubernetes.config.incluster_config import (
+    SERVICE_CERT_FILENAME,
+    SERVICE_HOST_ENV_NAME,
+    SERVICE_TOKEN_FILENAME,
+    InClusterConfigLoader,
+)
+from yaml import YAMLError
+
+from agent.cluster.plain_file import signature_of
+
+# The pool tells of what it meets on stderr, past our log, where nobody may be reading.
+logging.getLogger("urllib3").propagate = False
+
+_ODD_KUBECONFIG = (AttributeError, KeyError, TypeError)  # what its loader takes for granted
+
+
+class NoConnectionError(Exception):
+    """What a client is made from cannot be read now: a token, a CA, a kubeconfig."""
+
+
+class Access(Protocol):
+    """Where address and credentials come from; `files` are those that `load` reads."""
+
+    files: tuple[Path, ...]
+
+    def load(self, configuration: Configuration) -> None:
+        """Fill in address, CA and credentials. Raises NoConnectionError."""
+        ...
+
+
+class InCluster:
+    """The service account that the kubelet gives to a pod."""
+
+    def __init__(
+        self,
+        *,
+        token: Path = Path(SERVICE_TOKEN_FILENAME),
+        authority: Path = Path(SERVICE_CERT_FILENAME),
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.files: tuple[Path, ...] = (token, authority)
+        self._loader = InClusterConfigLoader(
+            token_filename=str(token),
+            cert_filename=str(authority),
+            try_refresh_token=False,
+            environ=environment,
+        )
+
+    def load(self, configuration: Configuration) -> None:
+        """Fill in address, CA and token. Raises NoConnectionError."""
+        with _unreadable():
+            self._loader.load_and_set(configuration)
+
+
+class Kubeconfig:
+    """The current context of a kubeconfig file."""
+
+    def __init__(self, path: Path) -> None:
+        self.files: tuple[Path, ...] = (path,)
+
+    def load(self, configuration: Configuration) -> None:
+        """Fill in address, CA and credentials. Raises NoConnectionError."""
+        with _unreadable():
+            load_kube_config(
+                config_file=str(self.files[0]),
+                client_configuration=configuration,
+                persist_config=False,
+            )
+
+
+def find_access(kubeconfig: Path | None, environment: Mapping[str, str]) -> Access | None:
+    """The kubeconfig if one is given, else the pod's service account; None outside of a pod."""
+    if kubeconfig is not None:
+        return Kubeconfig(kubeconfig)
+    if environment.get(SERVICE_HOST_ENV_NAME):
+        return InCluster(environment=environment)
+    return None
+
+
+class Connection:
+    """Keeps one client that is up to date. Every method may be called by any thread."""
+
+    def __init__(self, access: Access, *, user_agent: str) -> None:
+        self._access = access
+        self._user_agent = user_agent
+        self._lock = threading.Lock()
+        self._client: ApiClient | None = None
+        self._made_from: Hashable = None
+
+    @property
+    def server(self) -> str:
+        """The API server's URL, once it is known."""
+        client = self._client
+        return str(client.configuration.host) if client else "the API server"
+
+    def client(self) -> ApiClient:
+        """The client to make the next request with. Raises NoConnectionError."""
+        with self._lock:
+            client = self._client
+            if client is None or self._made_from != (
+                _signatures(self._access.files),
+                _signatures(_files_of(client)),
+            ):
+                client = self._renew()
+            return client
+
+    def renew(self) -> None:
+        """Let the next request read the credentials anew."""
+        with self._lock:
+            self._made_from = None
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+
+    def _renew(self) -> ApiClient:
+        before = _signatures(self._access.files)
+        configuration = Configuration()
+        configuration.retries = False  # nor redirects: back-off is ours, with a fleet in mind
+        configuration.keep_alive = True
+        self._access.load(configuration)
+        if self._client is not None:
+            self._client.close()
+        self._client = client = ApiClient(configuration)
+        client.user_agent = self._user_agent
+        self._made_from = (before, _signatures(_files_of(client)))
+        return client
+
+
+def _files_of(client: ApiClient) -> list[Path]:
+    """The files that a connection of this client reads: the CA, and its own certificate."""
+    configuration = client.configuration
+    paths = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
+    return [Path(path) for path in paths if path]
+
+
+@contextmanager
+def _unreadable() -> Iterator[None]:
+    try:
+        yield
+    except (ConfigException, OSError, ValueError, YAMLError, *_ODD_KUBECONFIG) as error:
+        raise NoConnectionError(" ".join(str(error).split())) from error
+
+
+def _signatures(files: Iterable[Path]) -> Hashable:
+    return tuple(_signature(path) for path in files)
+
+
+def _signature(path: Path) -> Hashable:
+    try:
+        return signature_of(path.stat())
+    except OSError as error:
+        return error.errno
