@@ -6,13 +6,13 @@ however fast a registry comes and goes. What was kept back is told when its minu
 is still so: the last Event never says other than what is.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.errors import Problem, Reason
 from agent.planning.node_state import NodeState, State
 from agent.planning.outcome import RegistryStatus
+from agent.planning.secrets import redact_words
 
 IN_SYNC, REMOVED = "RegistryInSync", "RegistryRemoved"
 MAX_NOTE_BYTES = 1024
@@ -21,15 +21,6 @@ MAX_NOTE_BYTES = 1024
 MINUTE_SECONDS = 60.0
 
 _EXPECTED = frozenset({Reason.WITHDRAWAL_PENDING})
-_REDACTED = "[redacted]"
-_PEM = re.compile(r"-----BEGIN.*?(?:-----END[^-]*-----|\Z)", re.DOTALL)
-_USER_OR_QUERY = re.compile(r"(?<=//)[^/\s@]+@|(?<=\S)\?[^\s\"']+")
-_CREDENTIAL = re.compile(
-    r"(?P<key>\b(?:bearer|basic)\s+"
-    r"|\b(?:authorization|password|passwd|secret|token)[\"']?\s*[:=]\s*[\"']?(?:bearer\s+|basic\s+)?)"
-    r"[^\s\"',;]+",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +102,3 @@ def shorten(text: str, *, limit: int = MAX_NOTE_BYTES) -> str:
         return content.decode()
     half = (limit - len(" ... ")) // 2
     return f"{content[:half].decode(errors='ignore')} ... {content[-half:].decode(errors='ignore')}"
-
-
-def redact_words(text: str) -> str:
-    """A sentence of another program without what may be a secret in it.
-
-    Keys and certificates, user and query of a URL, and what follows a word such as `Bearer`.
-    """
-    text = _PEM.sub(_REDACTED, text)
-    text = _USER_OR_QUERY.sub(_REDACTED, text)
-    return _CREDENTIAL.sub(rf"\g<key>{_REDACTED}", text)

@@ -45,7 +45,7 @@ def plan_lines(preview: Preview) -> list[str]:
 
 def plan_json(preview: Preview) -> str:
     """The same as an object: action, change_needed, diff, problems, steps."""
-    return _dump(
+    return dump(
         {
             "action": preview.action,
             "change_needed": preview.change_needed,
@@ -69,7 +69,7 @@ def checkup_lines(checks: Sequence[Check]) -> list[str]:
 
 def checkup_json(checks: Sequence[Check]) -> str:
     """A list of objects: subject, passed, found, problems."""
-    return _dump(
+    return dump(
         [
             {
                 "subject": check.subject,
@@ -99,5 +99,6 @@ def _status_line(status: RegistryStatus) -> str:
     return f"{status.registry} from {endpoint}, trust {status.trust_sha256[:12]}: {reached}"
 
 
-def _dump(value: object) -> str:
+def dump(value: object) -> str:
+    """JSON as every command prints it."""
     return json.dumps(value, indent=2, sort_keys=True)

@@ -1,0 +1,77 @@
+"""The fleet in a text table, as `kubectl get` has it, and the same as JSON.
+
+No library: a table is its cells, padded to the width of their column, and every cell here is short
+ASCII. `tabulate` and `rich` would be on every node for the sake of a command that runs on none.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from agent.planning.fleet import NO_AGENT, SILENT, Fleet, Row
+from agent.reporting.texts import dump
+
+HEADER = ("NODE", "STATE", "REASON", "RUNTIME", "VERSION", "TRUST", "CONFIG", "SEEN", "NOTE")
+NAMES_SHOWN = 20
+
+_SHORT = 12
+_UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)))
+_SAID = {SILENT: "gone silent", NO_AGENT: "no agent"}
+
+
+def table_lines(cells: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows of equally many cells, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        yield "   ".join(map(str.ljust, row, widths)).rstrip()
+
+
+def fleet_lines(fleet: Fleet) -> Iterator[str]:
+    """A line per node, the totals, and by name those that say nothing."""
+    yield from table_lines([HEADER, *(_cells(row, fleet.now) for row in fleet.rows)])
+    totals = ", ".join(f"{count} {state}" for state, count in fleet.totals.items())
+    yield f"nodes: {len(fleet.rows)}{f' ({totals})' if totals else ''}"
+    for state, words in _SAID.items():
+        if names := fleet.names(state):
+            more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+            yield f"{words}: {', '.join(names[:NAMES_SHOWN])}{more}"
+
+
+def fleet_json(fleet: Fleet) -> str:
+    """An object: nodes, worst first, and totals by state."""
+    return dump({"nodes": [_object(row) for row in fleet.rows], "totals": fleet.totals})
+
+
+def age(span: timedelta) -> str:
+    """How long ago, in the largest whole unit: `40s`, `7m`, `3h`, `2d`."""
+    for unit, length in _UNITS:
+        if span >= length:
+            return f"{span // length}{unit}"
+    return f"{max(0, int(span.total_seconds()))}s"
+
+
+def _cells(row: Row, now: datetime) -> tuple[str, ...]:
+    return (
+        row.node,
+        row.state,
+        row.reason or "-",
+        row.runtime or "-",
+        row.version or "-",
+        ",".join(trust[:_SHORT] for trust in row.trust) or "-",
+        row.config_sha256[:_SHORT] or "-",
+        age(now - row.renewed) if row.renewed else "-",
+        row.note,
+    )
+
+
+def _object(row: Row) -> dict[str, object]:
+    return {
+        "node": row.node,
+        "state": row.state,
+        "reason": row.reason,
+        "runtime": row.runtime,
+        "version": row.version,
+        "trust_sha256": list(row.trust),
+        "config_sha256": row.config_sha256,
+        "renewed": row.renewed.isoformat() if row.renewed else None,
+        "note": row.note,
+    }
