@@ -1,5 +1,5 @@
 # make demo    the main job, on a real containerd and a real registry, in a private namespace
-# make test    everything: format, lint, architecture, types, unit tests, real-node tests
+# make test    everything: format, lint, architecture, types, unit, real-node, real-cluster tests
 #
 # Nothing is installed on or started on the machine: Python packages go into .venv, programs into
 # the cache ($REGISTRY_NODE_AGENT_CACHE, else ~/.cache/registry-node-agent).
@@ -18,18 +18,18 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.made-for
 
-.PHONY: help demo test check realnode bench lock lock-check programs venv root clean
+.PHONY: help demo test check realnode realcluster bench lock lock-check programs venv root clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
-	@echo "also: check realnode bench lock programs clean"
+	@echo "also: check realnode realcluster bench lock programs clean"
 
 demo: venv root
 	@$(PY) -m tests.demo
 
-test: check lock-check realnode
+test: check lock-check realnode realcluster
 
-# No real node: seconds, and no root. Cheap findings first.
+# No real node or cluster: seconds, and no root. Cheap findings first.
 check: venv
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
@@ -41,8 +41,13 @@ check: venv
 
 # What cannot be fetched is told here, and again by the tests: skipped, or with CI=true failed.
 realnode: venv root
-	@$(PY) -m tests.ground.programs || true
+	@$(PY) -m tests.ground.programs node || true
 	$(PY) -m pytest -q -m realnode
+
+# etcd, kube-apiserver, kubelet and all. Where Go is absent these tests are skipped, and say so.
+realcluster: venv root
+	@$(PY) -m tests.ground.programs cluster || true
+	$(PY) -m pytest -q -m realcluster
 
 bench: venv root
 	@$(PY) -m tests.bench
@@ -64,7 +69,7 @@ lock-check: venv
 	  echo "deploy/requirements.lock: every wheel is there for $$machine"; \
 	done
 
-# Everything the real-node tests run, fetched ahead of them; one line each.
+# Everything the real-node and real-cluster tests run, fetched ahead of them; one line each.
 programs: venv
 	@$(PY) -m tests.ground.programs
 

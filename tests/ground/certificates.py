@@ -80,27 +80,21 @@ class Authority:
         not_after: datetime | None = None,
     ) -> Certificate:
         """A serving certificate with an empty subject: its names are all in the critical SAN."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        end = not_after or min(
-            datetime.now(tz=UTC) + timedelta(days=_LEAF_DAYS),
-            self.certificate.not_valid_after_utc,
-        )
-        issuer = self.certificate.subject
-        builder = _builder(x509.Name([]), issuer, key, not_before, end, _LEAF_DAYS)
         names: list[x509.GeneralName] = [x509.DNSName(name) for name in dns]
         names += [x509.IPAddress(ip_address(ip)) for ip in ips]
-        if names:
-            san = x509.SubjectAlternativeName(names)
-            builder = builder.add_extension(san, critical=True)
-        server = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-        constraints = x509.BasicConstraints(ca=False, path_length=None)
-        builder = builder.add_extension(constraints, critical=True)
-        builder = builder.add_extension(_usage(), critical=True)
-        builder = builder.add_extension(server, critical=False)
-        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        leaf = self._sign(builder.add_extension(own, critical=False))
-        chain = "".join(map(_pem, (leaf, *self.above)))
-        return Certificate(chain_pem=chain, key_pem=_key_pem(key))
+        return self._issue(
+            x509.Name([]),
+            usage=ExtendedKeyUsageOID.SERVER_AUTH,
+            names=names,
+            not_before=not_before,
+            not_after=not_after,
+        )
+
+    def issue_client(self, name: str, *, groups: Sequence[str] = ()) -> Certificate:
+        """A client certificate as Kubernetes reads it: the user, and the groups it is in."""
+        subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+        subject += [x509.NameAttribute(NameOID.COMMON_NAME, name)]
+        return self._issue(x509.Name(subject), usage=ExtendedKeyUsageOID.CLIENT_AUTH)
 
     @property
     def pem(self) -> str:
@@ -116,6 +110,34 @@ class Authority:
     def sha256(self) -> str:
         """The fingerprint, as lower-case hexadecimal digits."""
         return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+    def _issue(
+        self,
+        subject: x509.Name,
+        *,
+        usage: x509.ObjectIdentifier,
+        names: Sequence[x509.GeneralName] = (),
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> Certificate:
+        key = ec.generate_private_key(ec.SECP256R1())
+        end = not_after or min(
+            datetime.now(tz=UTC) + timedelta(days=_LEAF_DAYS),
+            self.certificate.not_valid_after_utc,
+        )
+        issuer = self.certificate.subject
+        builder = _builder(subject, issuer, key, not_before, end, _LEAF_DAYS)
+        if names:
+            san = x509.SubjectAlternativeName(names)
+            builder = builder.add_extension(san, critical=True)
+        constraints = x509.BasicConstraints(ca=False, path_length=None)
+        builder = builder.add_extension(constraints, critical=True)
+        builder = builder.add_extension(_usage(), critical=True)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        leaf = self._sign(builder.add_extension(own, critical=False))
+        chain = "".join(map(_pem, (leaf, *self.above)))
+        return Certificate(chain_pem=chain, key_pem=_key_pem(key))
 
     def _sign(self, builder: x509.CertificateBuilder) -> x509.Certificate:
         public = self.key.public_key()

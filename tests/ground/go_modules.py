@@ -17,22 +17,27 @@ from tests.ground.debian import ProgramMissingError, Unpacked
 TOOLS = Path(__file__).parent.parent / "tools"
 
 
-def build(name: str) -> Unpacked:
-    """Build the one tool of `tests/tools/<name>`; its version is the module's."""
+def build(name: str, *, stamp: str = "") -> Unpacked:
+    """Build every tool of `tests/tools/<name>` by one command: what they share is compiled once.
+
+    The version is that of the module they come from. `stamp` names the Go variable that is told
+    it, for programs that report the version their release was built with.
+    """
     module = TOOLS / name
     text = (module / "go.mod").read_text()
-    package = _only(re.findall(r"^tool (\S+)$", text, re.MULTILINE))
-    versions = re.findall(r"^\s*(?:require )?(\S+) v(\S+)", text, re.MULTILINE)
-    version = _only([number for path, number in versions if package.startswith(f"{path}/")])
-    locked = (module / "go.sum").read_bytes() + text.encode()
+    packages = _tools(text)
+    version = _version(text, packages)
+    flags = f"-s -w -X {stamp}=v{version}" if stamp else "-s -w"
+    locked = (module / "go.sum").read_bytes() + text.encode() + stamp.encode()
     recipe = hashlib.sha256(locked).hexdigest()[:8]
 
     def make(place: Path) -> None:
         go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
         if not go:
             raise ProgramMissingError("no Go on this machine to build it with")
-        program = place / "usr/bin" / package.rsplit("/", maxsplit=1)[-1]
-        command = [go, "build", "-trimpath", "-ldflags=-s -w", "-o", str(program), package]
+        programs = place / "usr/bin"
+        programs.mkdir(parents=True)
+        command = [go, "build", "-trimpath", f"-ldflags={flags}", "-o", str(programs), *packages]
         done = subprocess.run(  # noqa: S603 - a fixed program, arguments of our own
             command, cwd=module, env=_environment(), capture_output=True, text=True, check=False
         )
@@ -41,6 +46,26 @@ def build(name: str) -> Unpacked:
             raise ProgramMissingError(f"go build failed: {last}")
 
     return Unpacked(tree=find_or_make(f"go-programs/{name}-{recipe}", make), version=version)
+
+
+def _tools(go_mod: str) -> list[str]:
+    """The packages of the `tool` lines, alone or in a block."""
+    alone = re.findall(r"^tool ([^\s(]\S*)$", go_mod, re.MULTILINE)
+    blocks = re.findall(r"^tool \(\n(.*?)^\)$", go_mod, re.MULTILINE | re.DOTALL)
+    return alone + [package for block in blocks for package in block.split()]
+
+
+def _version(go_mod: str, packages: list[str]) -> str:
+    """The version of the one module that holds all the packages."""
+    required = re.findall(r"^\s*(?:require )?(\S+) v(\S+)", go_mod, re.MULTILINE)
+    found: set[str] = {
+        number
+        for path, number in required
+        if all(f"{package}/".startswith(f"{path}/") for package in packages)
+    }
+    if not packages or len(found) != 1:
+        raise ProgramMissingError(f"go.mod names {found or 'nothing'} where one module is expected")
+    return found.pop()
 
 
 def _environment() -> dict[str, str]:
@@ -52,9 +77,3 @@ def _environment() -> dict[str, str]:
         "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false",
         "GOWORK": "off",
     }
-
-
-def _only(found: list[str]) -> str:
-    if len(found) != 1:
-        raise ProgramMissingError(f"go.mod names {found or 'nothing'} where one thing is expected")
-    return found[0]

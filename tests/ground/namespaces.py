@@ -75,8 +75,8 @@ class NodeProcess(subprocess.Popen[str]):
         return int(found[0]) if found else 0
 
 
-def _environment(*, chroot: bool) -> dict[str, str]:
-    """What a node's programs inherit: no proxy of the machine, and in the node's root nothing."""
+def inherited_environment(*, chroot: bool = False) -> dict[str, str]:
+    """What a place's programs inherit: no proxy of the machine, and in a node's root nothing."""
     if chroot:
         return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
     return {k: value for k, value in os.environ.items() if not k.lower().endswith("_proxy")}
@@ -138,7 +138,7 @@ class Namespaces:
                 *("nsenter", f"--target={self.first_pid}", *kinds, "--"),
                 *("env", f"--chdir={folder}", *inside, *command),
             ],
-            env=_environment(chroot=chroot) | dict(env or {}),
+            env=inherited_environment(chroot=chroot) | dict(env or {}),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,

@@ -1,6 +1,7 @@
 """Every program that the tests, the demo and the bench run, by name.
 
-`python -m tests.ground.programs` fetches all of them ahead of time and says what is missing.
+`python -m tests.ground.programs` fetches all of them ahead of time and says what is missing; with
+`node` or `cluster` after it, only those of `make realnode` or only what `make realcluster` adds.
 """
 
 import os
@@ -16,7 +17,14 @@ from tests.ground import debian, go_modules
 from tests.ground.debian import ProgramMissingError, Unpacked
 
 CONTAINERD_VERSIONS = ("1.6", "1.7", "2.1", "2.2", "2.3")
+KUBERNETES = "kubernetes-1.37"  # the minor version of the client in pyproject.toml
+ETCD = "etcd-3.7"
+KUBERNETES_PROGRAMS = (
+    *("kube-apiserver", "kubectl"),
+    *("kube-controller-manager", "kube-scheduler", "kubelet"),
+)
 
+_KUBERNETES_STAMP = "k8s.io/component-base/version.gitVersion"
 _SUITES = {"1.6": ("bookworm",), "1.7": ("trixie",), "2.1": ("forky", "sid")}
 _NGINX = ("nginx", "libpcre2-8-0", "libssl3", "libcrypt1", "zlib1g")
 _IPROUTE2 = (
@@ -60,6 +68,16 @@ def containerd(version: str) -> Program:
         raise ProgramMissingError(f"containerd {version}: {refused}{trouble}") from trouble
 
 
+def kubernetes(name: str) -> Program:
+    """A program of Kubernetes: ready-made, else built from Go, all five of them at once."""
+    return _ready_made(name) or _built(KUBERNETES, name, stamp=_KUBERNETES_STAMP)
+
+
+def etcd() -> Program:
+    """The API server's store: ready-made, else built from Go, which calls it by its folder."""
+    return _ready_made("etcd") or _built(ETCD, "server")
+
+
 def docker_registry() -> Program:
     """The registry."""
     found = debian.unpack(suite="bookworm", packages=("docker-registry",))
@@ -90,6 +108,20 @@ def pip_wheels() -> Path:
     return found.tree / "usr/share/python-wheels"
 
 
+def _built(module: str, name: str, *, stamp: str = "") -> Program:
+    try:
+        return _in(go_modules.build(module, stamp=stamp), f"usr/bin/{name}")
+    except ProgramMissingError as trouble:
+        raise ProgramMissingError(f"{module}: {trouble}") from trouble
+
+
+def _ready_made(name: str) -> Program | None:
+    """From `$KUBEBUILDER_ASSETS`, where the ecosystem keeps kube-apiserver, etcd and kubectl."""
+    folder = os.environ.get("KUBEBUILDER_ASSETS")
+    found = shutil.which(name, path=folder) if folder else None
+    return Program(executable=Path(found).absolute(), version="ready-made") if found else None
+
+
 def _on_machine(name: str) -> Program | None:
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     return Program(executable=Path(found)) if found else None
@@ -104,17 +136,24 @@ def _in(unpacked: Unpacked, path: str) -> Program:
     )
 
 
-def prefetch() -> int:
-    """Fetch everything, one line each; 1 if something is missing and CI asks for all of it."""
-    wanted: list[tuple[str, Callable[[], Program]]] = [
-        ("docker-registry", docker_registry),
-        ("nginx", nginx),
-        ("strace", strace),
-        ("iproute2", iproute2),
-    ]
-    wanted += [(f"containerd {v}", partial(containerd, v)) for v in CONTAINERD_VERSIONS]
+_Wanted = dict[str, Callable[[], Program]]
+_NODE: _Wanted = {
+    "docker-registry": docker_registry,
+    "nginx": nginx,
+    "strace": strace,
+    "iproute2": iproute2,
+    **{f"containerd {version}": partial(containerd, version) for version in CONTAINERD_VERSIONS},
+}
+_CLUSTER: _Wanted = {
+    "etcd": etcd,
+    **{name: partial(kubernetes, name) for name in KUBERNETES_PROGRAMS},
+}
+
+
+def prefetch(wanted: _Wanted) -> int:
+    """Fetch programs, one line each; 1 if something is missing and CI asks for all of it."""
     missing = 0
-    for name, fetch in wanted:
+    for name, fetch in wanted.items():
         started = time.monotonic()
         try:
             program = fetch()
@@ -124,7 +163,7 @@ def prefetch() -> int:
         else:
             took = time.monotonic() - started
             version = program.version or "the machine's own"
-            _say(f"{name:16} {version:28} {took:6.1f} s  {program.executable}")
+            _say(f"{name:23} {version:28} {took:6.1f} s  {program.executable}")
     return 1 if missing and os.environ.get("CI") == "true" else 0
 
 
@@ -134,7 +173,12 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["pip-wheels"]:
-        _say(str(pip_wheels()))
-    else:
-        sys.exit(prefetch())
+    match sys.argv[1:]:
+        case ["pip-wheels"]:
+            _say(str(pip_wheels()))
+        case ["node"]:
+            sys.exit(prefetch(_NODE))
+        case ["cluster"]:
+            sys.exit(prefetch(_CLUSTER))
+        case _:
+            sys.exit(prefetch(_NODE | _CLUSTER))

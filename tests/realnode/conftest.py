@@ -1,29 +1,20 @@
-"""Real nodes for the tests, one fresh one per test; a missing program is told, or fails in CI."""
+"""Real nodes for the tests, one fresh one per test."""
 
-import os
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from tests.ground import programs
-from tests.ground.debian import ProgramMissingError
 from tests.ground.node import Node
 from tests.ground.programs import Program
 from tests.ground.registry import Registry
-
-_missing: dict[str, str] = {}
+from tests.missing_programs import found_or_skipped
 
 
 def containerd_or_skip(version: str) -> Program:
     """That containerd; without it the test is skipped, loudly, and in CI it fails."""
-    if version not in _missing:
-        try:
-            return programs.containerd(version)
-        except ProgramMissingError as trouble:
-            _missing[version] = str(trouble)
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"not tested: {_missing[version]}")
-    pytest.skip(f"not tested: {_missing[version]}")
+    return found_or_skipped(f"containerd {version}", partial(programs.containerd, version))
 
 
 @pytest.fixture(params=programs.CONTAINERD_VERSIONS)
@@ -44,9 +35,3 @@ def registry(node: Node) -> Iterator[Registry]:
     """A registry on the node, without any front yet."""
     with Registry(node=node) as made:
         yield made
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say once, where nobody overlooks it, what was not tested on this machine."""
-    for reason in _missing.values():
-        terminalreporter.write_line(f"NOT TESTED: {reason}", red=True)
