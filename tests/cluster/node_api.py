@@ -74,7 +74,7 @@ def real(plane: ControlPlane, *, node: str) -> Iterator[NodeApi]:
         )
     finally:
         connection.close()
-        plane.kubectl("delete", "node", node)
+        plane.kubectl("delete", "node", node, "--ignore-not-found")
 
 
 def prepare(plane: ControlPlane) -> None:
