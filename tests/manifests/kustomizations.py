@@ -1,0 +1,49 @@
+"""The kustomizations of `deploy/`, built by kubectl itself."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.ground import programs
+from tests.ground.machine import Machine
+
+ROOT = Path(__file__).parent.parent.parent
+DEPLOY = ROOT / "deploy"
+Object = dict[str, Any]
+
+
+@cache
+def build(directory: Path = DEPLOY) -> tuple[Object, ...]:
+    """Every object of a kustomization."""
+    kubectl = programs.kubernetes("kubectl")
+    with Machine() as machine:
+        done = machine.run([str(kubectl.executable), "kustomize", str(directory)])
+    assert done.returncode == 0, done.stderr
+    return tuple(document for document in yaml.safe_load_all(done.stdout) if document)
+
+
+def kustomizations() -> list[Path]:
+    """Every directory below `deploy/` that can be applied; components cannot, for themselves."""
+    files = sorted(DEPLOY.rglob("kustomization.yaml"))
+    return [
+        file.parent.relative_to(ROOT) for file in files if "kind: Component" not in file.read_text()
+    ]
+
+
+def only(objects: Iterable[Object], kind: str, name: str = "") -> Object:
+    """The one object of that kind, and of that name if there are several."""
+    (found,) = (
+        thing
+        for thing in objects
+        if thing["kind"] == kind and name in {"", thing["metadata"]["name"]}
+    )
+    return found
+
+
+def containers(thing: Object) -> list[Mapping[str, Any]]:
+    """Those of a workload's pod template."""
+    found: list[Mapping[str, Any]] = thing["spec"]["template"]["spec"]["containers"]
+    return found
