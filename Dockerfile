@@ -1,21 +1,35 @@
-# The agent's image: locked wheels and the package, on a base with Python and nothing else needed.
-#
-# BASE must have Python 3.11 or later, as BUILD has, with the same minor version, because compiled
-# wheels are for one. Both can be exchanged for bases of your own registry:
-#   docker build --build-arg BUILD=... --build-arg BASE=... .
-ARG BUILD=docker.io/library/python:3.11-slim-bookworm
+# The agent's image: Python, the locked wheels, the agent, and nothing else. No shell, no package
+# manager. BASE is only built with: any image of glibc, Python 3.11 or later, and its pip.
+#   make image    builds it with what is here; docker, podman and buildah take this file as it is
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
 
-FROM ${BUILD} AS wheels
-COPY deploy/requirements.lock /requirements.lock
-RUN python3 -m pip install --no-cache-dir --no-deps --require-hashes --only-binary=:all: \
-    --target=/opt/agent --requirement=/requirements.lock
+FROM ${BASE} AS build
+# Where wheels come from, if not from PyPI. Whatever comes must have the hash that is locked.
+ARG PIP_INDEX_URL=https://pypi.org/simple
+COPY deploy/requirements.lock deploy/image/wheels.py /build/
+RUN ["python3", "-m", "pip", "install", "--quiet", "--no-cache-dir", "--no-compile", "--no-deps", \
+     "--require-hashes", "--only-binary=:all:", "--root-user-action=ignore", \
+     "--target=/image/wheels/opt/agent", "--requirement=/build/requirements.lock"]
+RUN ["python3", "/build/wheels.py", "/image/wheels/opt/agent"]
+COPY deploy/image/interpreter.py /build/
+RUN ["python3", "/build/interpreter.py", "/image/interpreter", "/image/wheels"]
+COPY agent /image/agent/opt/agent/agent
+# The root file system is read-only there, so whatever can be compiled is compiled here.
+RUN ["python3", "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash", "-s", \
+     "/image/agent", "-p", "/", "/image/agent"]
 
-FROM ${BASE}
-COPY --from=wheels /opt/agent /opt/agent
-COPY agent /opt/agent/agent
-# Read-only root file system: no bytecode is written, so what can be compiled is compiled here.
-ENV PYTHONPATH=/opt/agent PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-RUN ["python3", "-m", "compileall", "-q", "/opt/agent"]
+FROM scratch
+ARG VERSION=unreleased
+LABEL org.opencontainers.image.title="registry-node-agent" \
+      org.opencontainers.image.description="Every node pulls from the cluster's own registry, by its cluster hostname, over verified TLS" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}"
+# What changes least comes first: an upgrade of the agent is a layer of less than a MiB.
+COPY --from=build /image/interpreter /
+COPY --from=build /image/wheels /
+COPY --from=build /image/agent /
+ENV PATH=/usr/local/bin:/usr/bin:/bin PYTHONPATH=/opt/agent PYTHONSAFEPATH=1 \
+    PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER 0:0
 ENTRYPOINT ["python3", "-m", "agent"]
 CMD ["run"]

@@ -1,5 +1,7 @@
 # make demo    the main job, on a real containerd and a real registry, in a private namespace
 # make test    everything: format, lint, architecture, types, unit, real-node, real-cluster tests
+# make image   the agent's image, with buildah, podman or docker: IMAGE=... BASE=... BUILDER=...
+# make load    that image into this machine's containerd; CTR="ssh NODE sudo ctr" is another's
 #
 # Nothing is installed on or started on the machine: Python packages go into .venv, programs into
 # the cache ($REGISTRY_NODE_AGENT_CACHE, else ~/.cache/registry-node-agent).
@@ -18,7 +20,14 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.made-for
 
-.PHONY: help demo test check realnode realcluster bench lock lock-check programs venv root clean
+# `localhost` is no registry, so no node ever looks for this name anywhere but on its own disk.
+export VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' agent/__init__.py)
+export IMAGE ?= localhost/registry-node-agent:$(VERSION)
+export ARCHIVE ?= build/registry-node-agent-$(VERSION).tar
+export PYTHON BASE BUILDER BUILD_FLAGS
+CTR ?= ctr
+
+.PHONY: help demo test check realnode realcluster image load bench lock lock-check programs venv root clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -36,6 +45,7 @@ check: venv
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy -p tests.ground
+	$(VENV)/bin/mypy deploy/image/*.py
 	$(PY) -m coverage run -m pytest -q -m "not realnode and not realcluster"
 	$(PY) -m coverage report
 
@@ -48,6 +58,13 @@ realnode: venv root
 realcluster: venv root
 	@$(PY) -m tests.ground.programs cluster || true
 	$(PY) -m pytest -q -m realcluster
+
+image:
+	@deploy/image/build
+
+# By its standard input, so that CTR may be a program elsewhere.
+load:
+	@$(CTR) -n k8s.io images import - <$(ARCHIVE)
 
 bench: venv root
 	@$(PY) -m tests.bench

@@ -13,6 +13,10 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Every reason there is. The value is the public slug; `REMEDIES` says what to do about it."""
 
+    # The API server does not say what is asked for.
+    API_UNREACHABLE = "api-unreachable"
+    API_FORBIDDEN = "api-forbidden"
+
     # What the cluster, or the manifests, ask for cannot be used.
     MANIFESTS_UNREADABLE = "manifests-unreadable"
     BAD_MANIFEST = "bad-manifest"
@@ -85,6 +89,10 @@ class Reason(StrEnum):
 
 
 REMEDIES: dict[Reason, str] = {
+    Reason.API_UNREACHABLE: (
+        "check the way from this node to the API server; until then the last good view is kept"
+    ),
+    Reason.API_FORBIDDEN: "let the agent's account list and watch it, as the roles in deploy/ do",
     Reason.MANIFESTS_UNREADABLE: "check that the directory exists and that the agent may read it",
     Reason.BAD_MANIFEST: "make the file whole YAML or JSON of Kubernetes objects",
     Reason.DUPLICATE_OBJECT: "keep the object in one file only",

@@ -1,4 +1,4 @@
-"""What every test may ask for: one real API server per session; how many examples are tried.
+"""What every test may ask for: one real API server, one built image per session.
 
 Hypothesis: 50 examples at the desk, 300 in CI; no deadline, machines differ.
 """
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from tests import missing_programs
 from tests.ground import control_plane as ground
 from tests.ground.control_plane import ControlPlane
+from tests.ground.image_builder import BuiltImage, build_image
 
 _CALM = settings(
     deadline=None,
@@ -45,6 +46,13 @@ def control_plane(_control_plane: ControlPlane) -> Iterator[ControlPlane]:
 def namespace(control_plane: ControlPlane) -> str:
     """A fresh namespace there."""
     return control_plane.create_namespace()
+
+
+@pytest.fixture(scope="session")
+def built_image(tmp_path_factory: pytest.TempPathFactory) -> BuiltImage:
+    """The agent's image, built once for all tests."""
+    place = tmp_path_factory.mktemp("builder")
+    return missing_programs.found_or_skipped("the image", lambda: build_image(place))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,8 +6,11 @@ from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from agent.cluster.objects import Document
+from agent.errors import Problem, Reason
 
 MAX_RETRY_AFTER_SECONDS = 300.0
+
+_DENIED = frozenset({401, 403})
 
 
 class ApiError(Exception):
@@ -37,6 +40,18 @@ class ApiRefusedError(ApiError):
         self.reason = reason
         self.message = message
         self.retry_after_seconds = retry_after_seconds
+
+
+def problem_of(error: ApiError, *, server: str, subject: str) -> Problem:
+    """An error as it is reported; `subject` names what was asked for.
+
+    That the server is out of reach is the same problem, whatever it was to be asked for.
+    """
+    if not isinstance(error, ApiRefusedError):
+        return Problem(reason=Reason.API_UNREACHABLE, where=server, detail=str(error))
+    denied = error.status in _DENIED
+    reason = Reason.API_FORBIDDEN if denied else Reason.API_UNREACHABLE
+    return Problem(reason=reason, where=subject, detail=str(error))
 
 
 def refused(status: Document, *, retry_after: str = "") -> ApiRefusedError:

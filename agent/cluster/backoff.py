@@ -16,13 +16,18 @@ LAST_SECONDS = 30.0
 
 @dataclass(slots=True)
 class Backoff:
-    """Counts failures in a row; one for each thing that is tried again."""
+    """Counts failures in a row; one for each thing that is tried again.
+
+    `last_seconds` is the bound that the waits grow to, `first_seconds` the one they begin with.
+    """
 
     failures: int = 0
+    last_seconds: float = LAST_SECONDS
+    first_seconds: float = FIRST_SECONDS
 
-    def after(self, error: ApiError) -> float:
-        """Seconds to wait after one more failure."""
-        bound = min(LAST_SECONDS, FIRST_SECONDS * 2.0 ** min(self.failures, 10))
+    def after(self, error: ApiError | None) -> float:
+        """Seconds to wait after one more failure; one without an error is an end too soon."""
+        bound = min(self.last_seconds, self.first_seconds * 2.0 ** min(self.failures, 10))
         self.failures += 1
         asked = error.retry_after_seconds if isinstance(error, ApiRefusedError) else 0.0
         return asked + random.uniform(0.0, bound)  # noqa: S311 - no secret, a herd

@@ -6,7 +6,6 @@ the token and the CA about once an hour), and when the server no longer takes ou
 client's own timer for that goes by the wall clock, which may be set back.
 """
 
-import logging
 import os
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -18,16 +17,12 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, load_kube_config
 from kubernetes.config.incluster_config import (
     SERVICE_CERT_FILENAME,
-    SERVICE_HOST_ENV_NAME,
     SERVICE_TOKEN_FILENAME,
     InClusterConfigLoader,
 )
 from yaml import YAMLError
 
 from agent.cluster.plain_file import signature_of
-
-# The pool tells of what it meets on stderr, past our log, where nobody may be reading.
-logging.getLogger("urllib3").propagate = False
 
 _ODD_KUBECONFIG = (AttributeError, KeyError, TypeError)  # what its loader takes for granted
 
@@ -86,13 +81,9 @@ class Kubeconfig:
             )
 
 
-def find_access(kubeconfig: Path | None, environment: Mapping[str, str]) -> Access | None:
-    """The kubeconfig if one is given, else the pod's service account; None outside of a pod."""
-    if kubeconfig is not None:
-        return Kubeconfig(kubeconfig)
-    if environment.get(SERVICE_HOST_ENV_NAME):
-        return InCluster(environment=environment)
-    return None
+def access_by(kubeconfig: Path | None) -> Access:
+    """The kubeconfig if one is given, else the pod's service account."""
+    return InCluster() if kubeconfig is None else Kubeconfig(kubeconfig)
 
 
 class Connection:

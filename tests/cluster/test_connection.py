@@ -6,12 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.cluster.api_errors import ApiRefusedError, ApiUnreachableError
-from agent.cluster.connection import (
-    Access,
-    InCluster,
-    Kubeconfig,
-    find_access,
-)
+from agent.cluster.connection import Access, Kubeconfig
 from tests.cluster.kube_access import (
     FIRST,
     answer,
@@ -88,12 +83,3 @@ def test_a_kubeconfig_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> 
         pytest.raises(ApiUnreachableError, match=r"."),
     ):
         api.get(PATH)
-
-
-def test_a_kubeconfig_comes_before_the_pods_account_and_without_either_there_is_no_way(
-    tmp_path: Path,
-) -> None:
-    pod = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
-    assert isinstance(find_access(tmp_path / "kubeconfig", pod), Kubeconfig)
-    assert isinstance(find_access(None, pod), InCluster)
-    assert find_access(None, {}) is None

@@ -33,6 +33,10 @@ _IPROUTE2 = (
     *("libgssapi-krb5-2", "libkrb5-3", "libk5crypto3", "libkrb5support0", "libcom-err2"),
     *("libkeyutils1",),
 )
+_BUILDAH = (
+    *("buildah", "libgpgme11", "libassuan0", "libgpg-error0", "libdevmapper1.02.1"),
+    *("libseccomp2", "libsubid4", "libselinux1", "libpcre2-8-0", "libudev1"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +106,11 @@ def iproute2() -> Program:
     return _on_machine("ip") or _in(debian.unpack(suite="bookworm", packages=_IPROUTE2), "bin/ip")
 
 
+def buildah() -> Program:
+    """The builder of images; see buildah.sh for how it is started."""
+    return _in(debian.unpack(suite="bookworm", packages=_BUILDAH), "usr/bin/buildah")
+
+
 def pip_wheels() -> Path:
     """The directory of pip's own wheel, for machines whose Python cannot make a whole venv."""
     found = debian.unpack(suite="bookworm", packages=("python3-pip-whl",))
@@ -142,6 +151,7 @@ _NODE: _Wanted = {
     "nginx": nginx,
     "strace": strace,
     "iproute2": iproute2,
+    "buildah": buildah,
     **{f"containerd {version}": partial(containerd, version) for version in CONTAINERD_VERSIONS},
 }
 _CLUSTER: _Wanted = {
