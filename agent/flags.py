@@ -121,6 +121,13 @@ def _host_root(text: str) -> Path:
     return path
 
 
+def _kubeconfig(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text!r} is no file")
+    return path
+
+
 def _state_dir(text: str) -> HostPath:
     names = [name for name in text.split("/") if name not in {"", "."}]
     if not text.startswith("/") or ".." in names or not names:
@@ -158,7 +165,14 @@ FLAGS = (
         metavar="DIR",
         default=None,
         convert=Path,
-        help="read Services and bundles from files in DIR, and follow their changes",
+        help="read Services and bundles from files in DIR instead of an API server",
+    ),
+    Flag(
+        name="kubeconfig",
+        metavar="FILE",
+        default=None,
+        convert=_kubeconfig,
+        help="how to reach the API server (default: as a pod does, by its service account)",
     ),
     Flag(
         name="namespace",

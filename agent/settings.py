@@ -34,7 +34,8 @@ class Settings:
     """
 
     command: str
-    manifests: Path
+    manifests: Path | None
+    kubeconfig: Path | None
     namespaces: tuple[str, ...]
     trust_references: Mapping[str, TrustReference]
     cluster_domain: str
@@ -74,8 +75,11 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
         on_command_line = "trust_bundle" in given
         name = "--trust-bundle" if on_command_line else f"{ENVIRONMENT_PREFIX}TRUST_BUNDLE"
         refuse(f"{name}: more than one bundle for {', '.join(twice)}")
-    if values["manifests"] is None and values["command"] != "remove":
-        refuse("--manifests DIR is needed: this version does not watch an API server")
+    if values["command"] != "remove" and not _has_source(values, environment):
+        refuse(
+            "there is no API server to ask: this is no pod. "
+            "Name one by --kubeconfig FILE, or files to read instead by --manifests DIR"
+        )
     return _settings(values, environment)
 
 
@@ -113,11 +117,18 @@ def _named_twice(namespaces: Iterable[str]) -> list[str]:
     ]
 
 
+def _has_source(values: Mapping[str, object], environment: Mapping[str, str]) -> bool:
+    """Whether there is something to read; every pod is told of the API server."""
+    named = (values["manifests"], values["kubeconfig"])
+    return any(named) or bool(environment.get("KUBERNETES_SERVICE_HOST"))
+
+
 def _settings(values: dict[str, Any], environment: Mapping[str, str]) -> Settings:
     default_bundle = {"": parse_trust_reference(DEFAULT_BUNDLE)}
     return Settings(
         command=values["command"],
-        manifests=values["manifests"] or Path(),
+        manifests=values["manifests"],
+        kubeconfig=values["kubeconfig"],
         namespaces=tuple(dict.fromkeys(values["namespace"])),
         trust_references=default_bundle | dict(values["trust_bundle"]),
         cluster_domain=values["cluster_domain"],

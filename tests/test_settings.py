@@ -14,6 +14,7 @@ MANIFESTS = ("--manifests", "/manifests")
 DEFAULTS = {
     "command": "sync",
     "manifests": Path("/manifests"),
+    "kubeconfig": None,
     "namespaces": ("registry",),
     "cluster_domain": "cluster.local",
     "host_root": Path("/"),
@@ -206,7 +207,6 @@ def test_what_comes_later_is_said_to_come_later(capsys: pytest.CaptureFixture[st
         pytest.param(["sync", "--frobnicate"], id="an unknown flag"),
         pytest.param(["sync", "--manifest", "x"], id="a flag cut short"),
         pytest.param(["sync", "extra", *MANIFESTS], id="one word too many"),
-        pytest.param(["sync"], id="no manifests"),
     ],
 )
 def test_bad_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,6 +214,32 @@ def test_bad_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixtu
         read_settings(arguments, {})
     assert ended.value.code == 2
     assert "error: " in capsys.readouterr().err
+
+
+def test_without_manifests_the_api_server_is_asked_as_a_pod_or_by_a_kubeconfig(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.touch()
+    given = read_settings(["run", "--kubeconfig", str(kubeconfig)], {})
+    assert (given.manifests, given.kubeconfig) == (None, kubeconfig)
+    pod = read_settings(["run"], {"KUBERNETES_SERVICE_HOST": "10.96.0.1"})
+    assert (pod.manifests, pod.kubeconfig) == (None, None)
+    with pytest.raises(SystemExit) as ended:
+        read_settings(["run"], {})
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "--kubeconfig FILE" in told
+    assert "--manifests DIR" in told
+
+
+def test_a_kubeconfig_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--kubeconfig: '/nonexistent' is no file" in refusal(
+        capsys, "--kubeconfig", "/nonexistent"
+    )
+    assert "REGISTRY_NODE_AGENT_KUBECONFIG: '/nonexistent' is no file" in refusal(
+        capsys, KUBECONFIG="/nonexistent"
+    )
 
 
 def test_removal_needs_no_manifests() -> None:

@@ -4,8 +4,10 @@ Both are a `Source` (agent.ports).
 """
 
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from time import monotonic
+from typing import get_args
 
 from agent.cluster.api import Api
 from agent.cluster.api_errors import ApiError, problem_of
@@ -18,6 +20,8 @@ from agent.planning.model import ClusterView
 FIRST_VIEW_SECONDS = 5.0
 """How long the first view may wait for the first answers."""
 CLOSE_SECONDS = 1.0
+
+_TICK_SECONDS = 0.1
 
 
 class OneLook:
@@ -45,7 +49,7 @@ class OneLook:
 class KubernetesSource:
     """A watch for each kind, each in a thread of its own.
 
-    `changed` is called when the view may be another one, `ended` with how each watch ended.
+    `changed` is called when the view may be another one; `stop` ends a wait for the first view.
     """
 
     def __init__(
@@ -54,16 +58,19 @@ class KubernetesSource:
         api: Api,
         wanted: Wanted,
         changed: Callable[[], None],
-        ended: Callable[[End], None],
+        stop: threading.Event,
         timing: Timing | None = None,
     ) -> None:
         self._wanted = wanted
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._ends: Counter[str] = Counter(dict.fromkeys(get_args(End), 0))
         self._watches = {
             target.name: Watch(
                 api=api,
                 target=target,
                 changed=changed,
-                ended=ended,
+                ended=self._count,
                 timing=timing or Timing(),
             )
             for target in wanted.targets
@@ -83,7 +90,9 @@ class KubernetesSource:
     def view(self) -> ClusterView:
         """What is wanted now. The first views wait for the first answers, a few seconds at most."""
         for watch in self._watches.values():
-            watch.looked.wait(max(0.0, self._first_view_until - monotonic()))
+            while not self._stop.is_set() and monotonic() < self._first_view_until:
+                if watch.looked.wait(_TICK_SECONDS):
+                    break
         return view_of(
             self._wanted, {name: watch.snapshot() for name, watch in self._watches.items()}
         )
@@ -92,9 +101,18 @@ class KubernetesSource:
         """Whether everything is known now. May be called by any thread."""
         return all(watch.snapshot().known for watch in self._watches.values())
 
+    def watch_ends(self) -> Mapping[str, int]:
+        """How many watches ended so far, by how. May be called by any thread."""
+        with self._lock:
+            return dict(self._ends)
+
     def close(self) -> None:
         """End the threads: at once, or when the request they are in has ended."""
         for watch in self._watches.values():
             watch.close()
         for thread in self._threads:
             thread.join(CLOSE_SECONDS)
+
+    def _count(self, end: End) -> None:
+        with self._lock:
+            self._ends[end] += 1

@@ -5,7 +5,8 @@ one value, so that a scrape never sees half of two passes, and a series goes whe
 Names and units are Prometheus's conventions; about 30 series on a node with one registry.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,17 +27,34 @@ _PASS_SECONDS = (0.01, 0.05, 0.25, 1, 5, 30)  # unchanged; changed; probing; a p
 _IN_SYNC, _OUT_OF_SYNC = "in-sync", "out-of-sync"
 
 
+class Contact(Protocol):
+    """The watches on an API server."""
+
+    def in_contact(self) -> bool:
+        """Whether everything is known now."""
+        ...
+
+    def watch_ends(self) -> Mapping[str, int]:
+        """How many watches ended so far, by how."""
+        ...
+
+
 class Metrics:
     """Takes outcomes, gives an exposition. Every method may be called by any thread.
 
-    `dropped_log_lines` tells how many lines could not be written since the start.
+    `dropped_log_lines` tells how many lines could not be written since the start; `contact` is
+    None where no API server is watched.
     """
 
-    def __init__(self, *, version: str, dropped_log_lines: Callable[[], int]) -> None:
+    def __init__(
+        self, *, version: str, dropped_log_lines: Callable[[], int], contact: Contact | None = None
+    ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # half of the series, unread
         self.registry = CollectorRegistry()
         self._present = _Present(version=version, dropped_log_lines=dropped_log_lines)
         self.registry.register(self._present)
+        if contact is not None:
+            self.registry.register(_ApiServer(contact))
         ProcessCollector(registry=self.registry)
         self._passes = Counter(
             "registry_agent_passes",
@@ -106,6 +124,33 @@ class _Present(Collector):
             value=self._dropped_log_lines(),
         )
         yield from _registries(outcome)
+
+    def describe(self) -> Iterator[Metric]:
+        """Name the metrics, for the registry to refuse a second of the same name."""
+        return self.collect()
+
+
+class _ApiServer(Collector):
+    """How the watches fare."""
+
+    def __init__(self, contact: Contact) -> None:
+        self._contact = contact
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask them."""
+        yield _gauge(
+            "api_up",
+            "Whether all that is watched is known from the API server now",
+            float(self._contact.in_contact()),
+        )
+        ends = CounterMetricFamily(
+            "registry_agent_watch_ends",
+            "Watches that ended, and attempts at one: by the server's timeout, or by what else",
+            labels=["reason"],
+        )
+        for reason, count in self._contact.watch_ends().items():
+            ends.add_metric([reason], count)
+        yield ends
 
     def describe(self) -> Iterator[Metric]:
         """Name the metrics, for the registry to refuse a second of the same name."""

@@ -1,15 +1,14 @@
 """A source that follows an API server, with everything as quick as a test wants it."""
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.cluster.cluster_view import Wanted
 from agent.cluster.connection import Access
 from agent.cluster.kubernetes_source import KubernetesSource
-from agent.cluster.watch import End, Timing
+from agent.cluster.watch import Timing
 from agent.planning.model import ClusterView
 from agent.planning.trust_reference import parse_trust_reference
 from tests.cluster.clusters import BUNDLE, Cluster
@@ -34,7 +33,11 @@ READ_SECONDS = 1.0
 class Followed:
     source: KubernetesSource
     wake: threading.Event
-    ends: Counter[End] = field(default_factory=Counter)
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """How many watches ended, by how, without those that none did."""
+        return {end: count for end, count in self.source.watch_ends().items() if count}
 
     def until(
         self, condition: Callable[[ClusterView], bool], *, what: str, seconds: float = 10.0
@@ -63,19 +66,18 @@ def following(
     access: Access | None = None,
     timing: Timing = QUICK,
 ) -> Iterator[Followed]:
-    ends: Counter[End] = Counter()
     wake = threading.Event()
     with api_over(access or cluster.access, read_seconds=READ_SECONDS) as api:
         source = KubernetesSource(
             api=api,
             wanted=wanted(cluster, *references),
             changed=wake.set,
-            ended=lambda end: ends.update([end]),
+            stop=threading.Event(),
             timing=timing,
         )
         source.start()
         try:
-            yield Followed(source=source, wake=wake, ends=ends)
+            yield Followed(source=source, wake=wake)
         finally:
             source.close()
 

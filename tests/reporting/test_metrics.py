@@ -164,3 +164,23 @@ def test_two_of_them_do_not_meet_in_a_global_registry() -> None:
     first.record_pass(HEALTHY)
 
     assert samples(second)["in_sync"] == 0
+
+
+class Watches:
+    """As the source over an API server is."""
+
+    def in_contact(self) -> bool:
+        return True
+
+    def watch_ends(self) -> Mapping[str, int]:
+        return {"timeout": 3, "closed": 0}
+
+
+def test_where_an_api_server_is_watched_its_watches_are_shown() -> None:
+    watching = Metrics(version="1", dropped_log_lines=lambda: 0, contact=Watches())
+    _, text = watching.exposition(accept="")
+    shown = text.decode()
+    assert "registry_agent_api_up 1.0" in shown
+    assert 'registry_agent_watch_ends_total{reason="timeout"} 3.0' in shown
+    assert 'registry_agent_watch_ends_total{reason="closed"} 0.0' in shown
+    assert "api_up" not in metrics().exposition(accept="")[1].decode()

@@ -1,0 +1,129 @@
+"""`run`: the daemon, its threads, and what ends it.
+
+The main thread is the loop and the only writer. Whatever watches - directories, the API server -
+and the HTTP server have threads of their own. A bug in any of them ends the process.
+"""
+
+import signal
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from agent import __version__
+from agent.composition import Agent, compose
+from agent.errors import NodeTrouble, Problem, Reason
+from agent.planning.outcome import Outcome
+from agent.reporting.http_server import HttpServer
+from agent.reporting.journal import Journal
+from agent.reporting.logs import configure_logs
+from agent.reporting.metrics import Metrics
+from agent.settings import Settings
+
+
+def run(settings: Settings) -> int:
+    """The daemon, until SIGTERM or SIGINT (status 0), a bug, or a mount that came loose (1).
+
+    A disk that refuses is no reason to end: it is told, by the endpoint too, and tried again.
+    """
+    agent = compose(settings, follow=True)
+    log = configure_logs(node=settings.node_name, version=__version__)
+    metrics = Metrics(
+        version=__version__, dropped_log_lines=lambda: log.dropped, contact=agent.view.contact
+    )
+    journal = Journal()
+    alive = ExitStack()
+    daemon = _Daemon(agent=agent, metrics=metrics, journal=journal, alive=alive)
+    threading.excepthook = daemon.crash
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, daemon.end)
+    with alive:
+        journal.started({"view": agent.view.place, "listen": str(settings.listen)})
+        daemon.start_threads(settings)
+        daemon.mark_alive()
+        agent.reconciler.loop(
+            wake=agent.wake,
+            probe_interval_seconds=settings.probe_interval_seconds,
+            report=daemon.report,
+        )
+    journal.stopped()
+    return daemon.status
+
+
+@dataclass(slots=True, kw_only=True)
+class _Daemon:
+    """The threads of `run`, its mark as a live one, and what ends it."""
+
+    agent: Agent
+    metrics: Metrics
+    journal: Journal
+    alive: ExitStack
+    status: int = 0
+    _marked: bool = False
+    _unmarked: Problem | None = None
+
+    def start_threads(self, settings: Settings) -> None:
+        """Whatever watches, and the HTTP server; daemonic: the loop alone decides when to end."""
+        agent = self.agent
+        server = HttpServer(
+            address=settings.listen,
+            metrics=self.metrics,
+            live=agent.reconciler.live,
+            ready=agent.reconciler.ready,
+            stop=agent.stop,
+            say=self.journal.problem,
+        )
+        threading.Thread(name="http", target=server.run, daemon=True).start()
+        if agent.view.directories:
+            self._watch_directories()
+        if agent.view.contact is not None:
+            agent.view.contact.start()
+
+    def _watch_directories(self) -> None:
+        from agent.cluster.directory_watch import (  # noqa: PLC0415 - where there is one to watch
+            DirectoryWatch,
+        )
+
+        watch = DirectoryWatch(
+            directories=self.agent.view.directories,
+            wake=self.agent.wake,
+            stop=self.agent.stop,
+            say=self.journal.say,
+        )
+        threading.Thread(name="watch-directories", target=watch.run, daemon=True).start()
+
+    def mark_alive(self) -> None:
+        """Hold the mark that keeps `remove` away; tell what stands in its way when that changes."""
+        if self._marked:
+            return
+        try:
+            self.alive.enter_context(self.agent.state.hold_alive())
+        except NodeTrouble as trouble:
+            if trouble.problem != self._unmarked:
+                self.journal.problem(trouble.problem)
+            self._unmarked = trouble.problem
+        else:
+            self._marked = True
+
+    def report(self, outcome: Outcome) -> None:
+        """After each pass. A mount that came loose is mended by a restart of the container only."""
+        self.metrics.record_pass(outcome)
+        self.journal.pass_ended(outcome)
+        self.mark_alive()
+        if any(problem.reason is Reason.UNLINKED for problem in outcome.problems):
+            self.fail()
+
+    def crash(self, thread: threading.ExceptHookArgs) -> None:
+        """A bug in a thread ends the process."""
+        if thread.exc_value is not None:
+            self.journal.crashed(thread.exc_value)
+        self.fail()
+
+    def fail(self) -> None:
+        """End with status 1."""
+        self.status = 1
+        self.end()
+
+    def end(self, *_: object) -> None:
+        """Let the loop end after the pass it is in."""
+        self.agent.stop.set()
+        self.agent.wake.set()
