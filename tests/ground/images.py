@@ -1,7 +1,6 @@
-"""A tiny image, made here, and pushed by the registry's own HTTP API; no builder is needed."""
+"""Tiny images, made here: pushed by the registry's own HTTP API, or saved for `ctr import`."""
 
 import gzip
-import hashlib
 import http.client
 import io
 import json
@@ -9,11 +8,13 @@ import platform
 import socket
 import tarfile
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+_NAME = "io.containerd.image.name"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -26,7 +27,7 @@ class Blob:
 
     @property
     def digest(self) -> str:
-        return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
+        return f"sha256:{sha256(self.content).hexdigest()}"
 
     @property
     def descriptor(self) -> dict[str, object]:
@@ -46,53 +47,99 @@ class SocketConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def push(*, backend: Path, repository: str, tag: str, text: str) -> str:
-    """Push an image of two small layers, the first with `text` in it; return its digest."""
-    layers = [_layer("hello.txt", text.encode()), _layer("etc/made-by", b"test ground\n")]
-    config = _config(layers)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": config.descriptor,
-        "layers": [_compressed(layer).descriptor for layer in layers],
-    }
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """Layers, and the command that a container of it runs."""
+
+    layers: tuple[bytes, ...]
+    command: tuple[str, ...]
+
+    @property
+    def config(self) -> Blob:
+        machine = platform.machine()
+        content = {
+            "architecture": _ARCHITECTURES.get(machine, machine),
+            "os": "linux",
+            "config": {"Entrypoint": list(self.command)},
+            "rootfs": {
+                "type": "layers",
+                "diff_ids": [f"sha256:{sha256(layer).hexdigest()}" for layer in self.layers],
+            },
+        }
+        return Blob(media_type=_CONFIG, content=json.dumps(content).encode())
+
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """All that the manifest names."""
+        compressed = (gzip.compress(layer, mtime=0) for layer in self.layers)
+        return self.config, *(Blob(media_type=_LAYER, content=layer) for layer in compressed)
+
+    @property
+    def manifest(self) -> Blob:
+        config, *layers = (blob.descriptor for blob in self.blobs)
+        content = {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": config,
+            "layers": layers,
+        }
+        return Blob(media_type=_MANIFEST, content=json.dumps(content).encode())
+
+
+def text_image(text: str) -> Image:
+    """Two small layers, the first with `text` in it; nothing that could run."""
+    layers = (_layer("hello.txt", text.encode()), _layer("etc/made-by", b"test ground\n"))
+    return Image(layers=layers, command=("/hello",))
+
+
+def program_image(program: Path, *arguments: str) -> Image:
+    """One static program, run with these arguments."""
+    layer = _layer(program.name, program.read_bytes(), mode=0o755)
+    return Image(layers=(layer,), command=(f"/{program.name}", *arguments))
+
+
+def push(*, backend: Path, repository: str, tag: str, image: Image) -> str:
+    """Push an image and return its digest."""
+    manifest = image.manifest
     connection = SocketConnection(backend)
     try:
-        for blob in (config, *map(_compressed, layers)):
+        for blob in image.blobs:
             _upload(connection, repository, blob)
-        whole = Blob(media_type=_MANIFEST, content=json.dumps(manifest).encode())
         path = f"/v2/{repository}/manifests/{tag}"
-        _ask(connection, "PUT", path, body=whole.content, content_type=_MANIFEST)
+        _ask(connection, "PUT", path, body=manifest.content, content_type=_MANIFEST)
     finally:
         connection.close()
-    return whole.digest
+    return manifest.digest
 
 
-def _layer(name: str, content: bytes) -> bytes:
+def save(image: Image, archive: Path, *, name: str) -> None:
+    """Write it as an OCI archive, which containerd imports under that name."""
+    manifest = image.manifest
+    index = {
+        "schemaVersion": 2,
+        "manifests": [manifest.descriptor | {"annotations": {_NAME: name}}],
+    }
+    files = {f"blobs/{blob.digest.replace(':', '/')}": blob for blob in (*image.blobs, manifest)}
+    contents = {name: blob.content for name, blob in files.items()} | {
+        "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
+        "index.json": json.dumps(index).encode(),
+    }
+    with tarfile.open(archive, "w") as tar:
+        for path, content in contents.items():
+            _add(tar, path, content)
+
+
+def _layer(name: str, content: bytes, *, mode: int = 0o644) -> bytes:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        entry = tarfile.TarInfo(name)
-        entry.size = len(content)
-        tar.addfile(entry, io.BytesIO(content))
+        _add(tar, name, content, mode=mode)
     return archive.getvalue()
 
 
-def _compressed(layer: bytes) -> Blob:
-    return Blob(media_type=_LAYER, content=gzip.compress(layer, mtime=0))
-
-
-def _config(layers: list[bytes]) -> Blob:
-    machine = platform.machine()
-    content = {
-        "architecture": _ARCHITECTURES.get(machine, machine),
-        "os": "linux",
-        "config": {"Cmd": ["/hello"]},
-        "rootfs": {
-            "type": "layers",
-            "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers],
-        },
-    }
-    return Blob(media_type=_CONFIG, content=json.dumps(content).encode())
+def _add(tar: tarfile.TarFile, name: str, content: bytes, *, mode: int = 0o644) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), mode
+    tar.addfile(entry, io.BytesIO(content))
 
 
 def _upload(connection: SocketConnection, repository: str, blob: Blob) -> None:

@@ -12,6 +12,7 @@ from typing import IO, Any, TypeVar
 _T = TypeVar("_T")
 
 _INIT = Path(__file__).with_name("node_init.sh")
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _KINDS = ("mount", "uts", "ipc", "net", "pid")
 
 
@@ -78,7 +79,7 @@ class NodeProcess(subprocess.Popen[str]):
 def inherited_environment(*, chroot: bool = False) -> dict[str, str]:
     """What a place's programs inherit: no proxy of the machine, and in a node's root nothing."""
     if chroot:
-        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+        return {"PATH": PATH, "HOME": "/root", "LC_ALL": "C.UTF-8"}
     return {k: value for k, value in os.environ.items() if not k.lower().endswith("_proxy")}
 
 

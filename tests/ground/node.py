@@ -19,19 +19,30 @@ class Node(Closing):
     """One node. Everything it starts and mounts ends with it, or with the test process."""
 
     def __init__(
-        self, *, containerd: Program, name: str = "node-a", directory: Path | None = None
+        self,
+        *,
+        containerd: Program,
+        tools: Sequence[Program] = (),
+        name: str = "node-a",
+        directory: Path | None = None,
     ) -> None:
-        """Make it below `directory`: /tmp unless told, for a socket's path has 107 bytes."""
+        """Make it below `directory`: /tmp unless told, for a socket's path has 107 bytes.
+
+        `tools` are programs that containerd calls, such as runc.
+        """
         ip = programs.iproute2()
         self.name = name
         self.containerd_version = containerd.version
         self.root = Path(tempfile.mkdtemp(prefix="rna-", dir=directory or "/tmp"))  # noqa: S108
         node_root.furnish(self.root, name=name)
-        tree = containerd.tree or containerd.executable.parent
-        (self.root / runtime.PLACE).mkdir(parents=True)
-        self.namespaces = Namespaces(root=self.root, programs={runtime.PLACE: tree})
+        trees = {runtime.place_of(program): program.files for program in (containerd, *tools)}
+        for place in trees:
+            (self.root / place).mkdir(parents=True)
+        self.namespaces = Namespaces(root=self.root, programs=trees)
         self.network = Network(ip=ip, namespaces=self.namespaces)
-        self.containerd = runtime.Containerd(program=containerd, namespaces=self.namespaces)
+        self.containerd = runtime.Containerd(
+            program=containerd, tools=tools, namespaces=self.namespaces
+        )
 
     def close(self) -> None:
         """End every process and mount of it, and remove its directory."""

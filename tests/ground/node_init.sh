@@ -30,6 +30,8 @@ while [ $# -gt 0 ]; do
     mount -o remount,bind,ro "$root/$2"
     shift 2
 done
+# As systemd leaves it: what is mounted later reaches containers that ask for it.
+mount --make-rshared "$root"
 hostname "$(cat "$root/etc/hostname")"
 echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind
 echo ready

@@ -49,6 +49,11 @@ class Program:
     libraries: tuple[Path, ...] = field(default=())
 
     @property
+    def files(self) -> Path:
+        """The directory that holds all of it."""
+        return self.tree or self.executable.parent
+
+    @property
     def environment(self) -> dict[str, str]:
         """What has to be set for this program only."""
         if not self.libraries:
@@ -106,6 +111,22 @@ def iproute2() -> Program:
     return _on_machine("ip") or _in(debian.unpack(suite="bookworm", packages=_IPROUTE2), "bin/ip")
 
 
+def runc() -> Program:
+    """What starts containers for containerd. The machine's libseccomp serves it, as it does apt."""
+    return _in(debian.unpack(suite="bookworm", packages=("runc",)), "usr/sbin/runc")
+
+
+def ctr() -> Program:
+    """containerd's own client: the oldest, for it has to serve all versions."""
+    found = debian.unpack(suite="bookworm", packages=("containerd", "libseccomp2"), version="1.6.")
+    return _in(found, "usr/bin/ctr")
+
+
+def busybox() -> Program:
+    """A static program that can do anything, for containers."""
+    return _in(debian.unpack(suite="bookworm", packages=("busybox-static",)), "bin/busybox")
+
+
 def buildah() -> Program:
     """The builder of images; see buildah.sh for how it is started."""
     return _in(debian.unpack(suite="bookworm", packages=_BUILDAH), "usr/bin/buildah")
@@ -152,6 +173,8 @@ _NODE: _Wanted = {
     "strace": strace,
     "iproute2": iproute2,
     "buildah": buildah,
+    "runc": runc,
+    "busybox": busybox,
     **{f"containerd {version}": partial(containerd, version) for version in CONTAINERD_VERSIONS},
 }
 _CLUSTER: _Wanted = {

@@ -16,6 +16,7 @@ from tests.ground import fronts, images, programs
 from tests.ground.certificates import Certificate
 from tests.ground.closing import Closing
 from tests.ground.fronts import IMAGES, Answers, Front
+from tests.ground.images import Image
 from tests.ground.namespaces import NodeProcess, NodeTroubleError, wait_until
 from tests.ground.node import Node
 
@@ -105,7 +106,11 @@ class Registry(Closing):
 
     def push(self, repository: str, tag: str = "v1", *, text: str = "hello\n") -> str:
         """Push a tiny image and return its digest."""
-        return images.push(backend=self.backend, repository=repository, tag=tag, text=text)
+        return self.push_image(images.text_image(text), repository, tag)
+
+    def push_image(self, image: Image, repository: str, tag: str = "v1") -> str:
+        """Push that image and return its digest."""
+        return images.push(backend=self.backend, repository=repository, tag=tag, image=image)
 
     @property
     def fronts(self) -> Mapping[str, Front]:

@@ -1,16 +1,18 @@
 """A real containerd inside a node, seeing the node's own /etc, /var and /run and nothing else."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
 
 from tests.ground.cri import Cri
-from tests.ground.namespaces import Namespaces, NodeProcess, NodeTroubleError, wait_until
+from tests.ground.namespaces import PATH, Namespaces, NodeProcess, NodeTroubleError, wait_until
 from tests.ground.programs import Program
 
-PLACE = "opt/node-programs/containerd"
+PLACE = "opt/node-programs"
 SOCKET = "run/containerd/containerd.sock"
 LOG = "run/containerd.log"
+PAUSE = "localhost/pause:1"  # what holds a pod's namespaces open
 CERTS_D = "/etc/containerd/certs.d"
 
 
@@ -23,16 +25,43 @@ def default_config(version: str, *, config_path: str = CERTS_D) -> str:
     return f'{head}\n\n[{table}]\n  config_path = "{config_path}"\n'
 
 
+def place_of(program: Program) -> str:
+    """Where a node has a program's files, relative to its root."""
+    return f"{PLACE}/{program.executable.name}"
+
+
+def seen_on_node(program: Program, path: Path) -> str:
+    """How a node calls one of a program's files."""
+    return f"/{place_of(program)}/{path.relative_to(program.files)}"
+
+
+def pod_config(version: str) -> str:
+    """`default_config`, for containers too; a machine may lack the right to lower an OOM score."""
+    if version.startswith("1."):
+        runtime = 'plugins."io.containerd.grpc.v1.cri"'
+        sandbox = f'sandbox_image = "{PAUSE}"\n'
+    else:
+        runtime = 'plugins."io.containerd.cri.v1.runtime"'
+        images = 'plugins."io.containerd.cri.v1.images".pinned_images'
+        sandbox = f'\n[{images}]\n  sandbox = "{PAUSE}"\n'
+    head = f"[{runtime}]\n  restrict_oom_score_adj = true\n"
+    return f"{default_config(version)}\n{head}  {sandbox}"
+
+
 class Containerd:
     """One containerd: started, stopped and asked through its own socket."""
 
-    def __init__(self, *, program: Program, namespaces: Namespaces) -> None:
+    def __init__(
+        self, *, program: Program, tools: Sequence[Program], namespaces: Namespaces
+    ) -> None:
         self._namespaces = namespaces
         self._root = namespaces.root
-        tree = program.tree or program.executable.parent
-        self.executable = f"/{PLACE}/{program.executable.relative_to(tree)}"
-        inside = [f"/{PLACE}/{library.relative_to(tree)}" for library in program.libraries]
-        self._environment = {"LD_LIBRARY_PATH": ":".join(inside)} if inside else {}
+        self.executable = seen_on_node(program, program.executable)
+        libraries = [seen_on_node(program, library) for library in program.libraries]
+        folders = [seen_on_node(tool, tool.executable.parent) for tool in tools]
+        self._environment = {"PATH": ":".join([*folders, PATH])}
+        if libraries:
+            self._environment["LD_LIBRARY_PATH"] = ":".join(libraries)
         self._process: NodeProcess | None = None
         self._cri: Cri | None = None
 
