@@ -206,6 +206,17 @@ class TestDoubt:
         assert node.state == "ok"
         assert node.events == ["RegistryInSync"]
 
+    def test_an_outage_in_the_midst_of_doubt_begins_it_anew(self) -> None:
+        node = Node()
+        node.find(OK)
+        node.find(AWAY, UNREACHABLE)
+        node.later(DOUBT_SECONDS / 2)
+        node.api.failing["/"] = DOWN
+        node.later(300)
+        node.api.failing.clear()
+        node.later(DOUBT_SECONDS - 1)
+        assert node.state == "ok"
+
     def test_what_lasts_while_this_thread_reaches_the_server_is_told(self) -> None:
         node = Node()
         node.find(OK)

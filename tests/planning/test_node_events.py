@@ -1,5 +1,6 @@
 """What an Event would say of a node, and when it is due."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
@@ -68,6 +69,17 @@ class TestWhatIsTold:
     def test_a_note_always_fits(self, found: list[Problem]) -> None:
         for notice in notices(*found):
             assert len(notice.note.encode()) <= MAX_NOTE_BYTES
+
+    def test_a_long_one_says_how_many_more_there_are_too(self) -> None:
+        found = [replace(problem(Reason.TIMEOUT), detail="x" * 3000)] * 12
+        [told] = notices(*found)
+        assert len(told.note.encode()) == MAX_NOTE_BYTES
+        assert told.note.endswith(" (and 11 more of this reason)")
+
+    def test_a_secret_is_not_told(self) -> None:
+        said = "sent Authorization: Basic aHVudGVyMg=="
+        [told] = notices(replace(problem(Reason.PULL_FAILED), detail=said))
+        assert "aHVudGVyMg" not in told.note
 
     @given(st.text(), st.integers(20, 200))
     def test_a_text_is_cut_in_its_middle(self, text: str, limit: int) -> None:
