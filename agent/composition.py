@@ -4,12 +4,9 @@ What a mode does not need is not imported: the Kubernetes client costs about 18 
 """
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from agent import __version__
 from agent.node.clock import SystemClock
 from agent.node.container_runtime import ContainerdRuntime
 from agent.node.cri import CriClient
@@ -17,43 +14,11 @@ from agent.node.host_files import HostFiles
 from agent.node.registry_probe import RegistryProbe
 from agent.node.state_directory import StateDirectory
 from agent.planning.desires import Rules
-from agent.ports import Source
 from agent.reconciler import Reconciler
 from agent.settings import Settings
+from agent.view import View
 
 LOCK_TIMEOUT_SECONDS = 60.0
-
-_API_SERVER = "the API server"
-
-
-class Contact(Protocol):
-    """The watches on an API server."""
-
-    def start(self) -> None:
-        """Begin to watch, in threads of their own."""
-        ...
-
-    def in_contact(self) -> bool:
-        """Whether everything is known now."""
-        ...
-
-    def watch_ends(self) -> Mapping[str, int]:
-        """How many watches ended so far, by how."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """Where the view comes from: what to read, and what to follow.
-
-    `place` says it in words. `directories` are those whose changes may change the view; `contact`
-    is None without watches.
-    """
-
-    source: Source
-    place: str
-    directories: tuple[Path, ...]
-    contact: Contact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +69,11 @@ def _view(settings: Settings, *, stop: threading.Event, wake: threading.Event | 
         return _manifests(settings, settings.manifests)
     if settings.command == "remove":
         return _manifests(settings, Path())  # never looked at: the ledger is enough
-    return _api_server(settings, stop=stop, wake=wake)
+    from agent import api_server  # noqa: PLC0415 - this mode only
+
+    if wake is None:
+        return api_server.one_look(settings)
+    return api_server.followed(settings, stop=stop, wake=wake)
 
 
 def _manifests(settings: Settings, directory: Path) -> View:
@@ -116,23 +85,3 @@ def _manifests(settings: Settings, directory: Path) -> View:
         references=settings.trust_references.values(),
     )
     return View(source=source, place=str(directory), directories=source.directories)
-
-
-def _api_server(settings: Settings, *, stop: threading.Event, wake: threading.Event | None) -> View:
-    from agent.cluster.api import Api  # noqa: PLC0415 - this mode only
-    from agent.cluster.cluster_view import Wanted  # noqa: PLC0415 - this mode only
-    from agent.cluster.connection import Connection, access_by  # noqa: PLC0415 - this mode only
-    from agent.cluster.kubernetes_source import (  # noqa: PLC0415 - this mode only
-        KubernetesSource,
-        OneLook,
-    )
-
-    access = access_by(settings.kubeconfig)
-    api = Api(Connection(access, user_agent=f"registry-node-agent/{__version__}"))
-    wanted = Wanted(
-        namespaces=settings.namespaces, references=tuple(settings.trust_references.values())
-    )
-    if wake is None:
-        return View(source=OneLook(api=api, wanted=wanted), place=_API_SERVER, directories=())
-    source = KubernetesSource(api=api, wanted=wanted, changed=wake.set, stop=stop)
-    return View(source=source, place=_API_SERVER, directories=wanted.directories, contact=source)

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from agent import __version__
 from agent.composition import Agent, compose
 from agent.errors import NodeTrouble, Problem, Reason
+from agent.planning.node_state import node_state
 from agent.planning.outcome import Outcome
 from agent.reporting.http_server import HttpServer
 from agent.reporting.journal import Journal
 from agent.reporting.logs import configure_logs
 from agent.reporting.metrics import Metrics
 from agent.settings import Settings
+from agent.view import Publisher
 
 
 def run(settings: Settings) -> int:
@@ -57,6 +59,7 @@ class _Daemon:
     metrics: Metrics
     journal: Journal
     alive: ExitStack
+    publisher: Publisher | None = None
     status: int = 0
     _marked: bool = False
     _unmarked: Problem | None = None
@@ -77,6 +80,9 @@ class _Daemon:
             self._watch_directories()
         if agent.view.contact is not None:
             agent.view.contact.start()
+        if agent.view.publisher is not None:
+            self.publisher = agent.view.publisher(self.journal.problem)
+            threading.Thread(name="node-status", target=self.publisher.run, daemon=True).start()
 
     def _watch_directories(self) -> None:
         from agent.cluster.directory_watch import (  # noqa: PLC0415 - where there is one to watch
@@ -108,6 +114,9 @@ class _Daemon:
         """After each pass. A mount that came loose is mended by a restart of the container only."""
         self.metrics.record_pass(outcome)
         self.journal.pass_ended(outcome)
+        if self.publisher is not None and not self.agent.stop.is_set():  # else it was cut short
+            state = node_state(outcome, version=__version__)
+            self.publisher.publish(state, outcome.problems)
         self.mark_alive()
         if any(problem.reason is Reason.UNLINKED for problem in outcome.problems):
             self.fail()
