@@ -12,10 +12,10 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.ground import programs
+from tests.ground.closing import Closing
 from tests.ground.cluster_access import ADMIN, ADMINS, ClusterAccess
 from tests.ground.kubectl import Kubectl
 from tests.ground.machine import Machine, Place
@@ -27,7 +27,7 @@ ISSUER = "https://kubernetes.default.svc.cluster.local"
 _DNS = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 
 
-class ControlPlane:
+class ControlPlane(Closing):
     """etcd and the API server, each of which can be stopped, killed and started on its own."""
 
     def __init__(self, *, place: Place, directory: Path, address: str, port: int) -> None:
@@ -47,14 +47,6 @@ class ControlPlane:
             self.close()
             raise
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def start(self) -> None:
         """Start both, and return when the API server is ready."""
@@ -116,6 +108,7 @@ class ControlPlane:
         certificate = self.access.authority.issue(dns=_DNS, ips=sorted({address, API_ADDRESS}))
         chain = self._write("api-server.crt", certificate.chain_pem)
         key = self._write("api-server.key", certificate.key_pem)
+        admin = self.access.authority.issue_client(ADMIN, groups=(ADMINS,))
         command = [
             str(programs.kubernetes("kube-apiserver").executable),
             f"--etcd-servers={self._etcd_url}",
@@ -126,6 +119,9 @@ class ControlPlane:
             f"--tls-cert-file={chain}",
             f"--tls-private-key-file={key}",
             f"--client-ca-file={authority}",
+            f"--kubelet-client-certificate={self._write('kubelets.crt', admin.chain_pem)}",
+            f"--kubelet-client-key={self._write('kubelets.key', admin.key_pem)}",
+            "--kubelet-preferred-address-types=InternalIP",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             f"--service-account-issuer={ISSUER}",

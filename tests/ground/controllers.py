@@ -3,15 +3,15 @@
 They have no endpoint of their own here; that they work shows in what they do.
 """
 
-from types import TracebackType
 from typing import Self
 
 from tests.ground import programs
+from tests.ground.closing import Closing
 from tests.ground.control_plane import ControlPlane
 from tests.ground.server import Server
 
 
-class Controllers:
+class Controllers(Closing):
     """Both, beside one control plane."""
 
     def __init__(self, plane: ControlPlane) -> None:
@@ -23,20 +23,15 @@ class Controllers:
 
     def __enter__(self) -> Self:
         try:
-            for server in self._servers:
-                server.start()
+            self.start()
         except BaseException:
             self.close()
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def start(self) -> None:
+        for server in self._servers:
+            server.start()
 
     def close(self) -> None:
         for server in self._servers:

@@ -9,9 +9,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Protocol, Self
+from typing import IO, Any, Protocol
 
+from tests.ground.closing import Closing
 from tests.ground.namespaces import inherited_environment
 
 
@@ -64,22 +64,11 @@ class MachineProcess(subprocess.Popen[str]):
             return self.wait(timeout=seconds)
 
 
-class Machine:
+class Machine(Closing):
     """Programs on the machine, which end with this place or with the test process."""
 
     def __init__(self) -> None:
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="machine")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the starting thread, and with it whatever still runs."""

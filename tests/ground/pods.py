@@ -3,13 +3,10 @@
 The messages are the ecosystem's own generated ones: here the fields that matter are many.
 """
 
-import shlex
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Self
 from uuid import uuid4
 
@@ -17,15 +14,13 @@ import grpc
 from cri_api.v1 import api_pb2 as cri
 from cri_api.v1.api_pb2_grpc import RuntimeServiceStub
 
-from tests.ground import images, programs
+from tests.ground import loading
 from tests.ground.closing import Closing
-from tests.ground.image_builder import REPOSITORY
-from tests.ground.namespaces import NodeTroubleError, wait_until
+from tests.ground.namespaces import wait_until
 from tests.ground.node import Node
-from tests.ground.runtime import PAUSE, SOCKET
+from tests.ground.runtime import SOCKET
 
 _LOG = "main.log"
-_FOREVER = str(2**31 - 1)  # seconds
 
 # What the kubelet says for a pod of the host's network, and for any container.
 _NAMESPACES = cri.NamespaceOption(network=cri.NODE, pid=cri.CONTAINER, ipc=cri.POD)
@@ -73,11 +68,7 @@ class Pods(Closing):
         self._channel = grpc.insecure_channel(f"unix:{node.root / SOCKET}")
         self._runtime = RuntimeServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._group = f"rna-{uuid4().hex[:8]}"
-        with TemporaryDirectory() as place:
-            archive = Path(place) / "pause.tar"
-            pause = images.program_image(programs.busybox().executable, "sleep", _FOREVER)
-            images.save(pause, archive, name=PAUSE)
-            self.load(archive)
+        loading.load_pause(node)
 
     def close(self) -> None:
         """End and remove every pod, and the control group that held them."""
@@ -89,16 +80,7 @@ class Pods(Closing):
 
     def load(self, archive: Path) -> str:
         """`make load` of an image: what it printed."""
-        ctr = programs.ctr()
-        words = [f"{key}={text}" for key, text in ctr.environment.items()]
-        words += [str(ctr.executable), "--address", str(self.node.root / SOCKET)]
-        command = ["make", "load", f"ARCHIVE={archive}", f"CTR=env {shlex.join(words)}"]
-        done = subprocess.run(  # noqa: S603 - our own Makefile
-            command, cwd=REPOSITORY, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise NodeTroubleError(f"make load: {done.stdout}{done.stderr}")
-        return done.stdout
+        return loading.load(archive, node=self.node)
 
     def run(self, container: Container, *, seconds: float = 60.0) -> Ended:
         """Run it to its end."""

@@ -116,6 +116,12 @@ def runc() -> Program:
     return _in(debian.unpack(suite="bookworm", packages=("runc",)), "usr/sbin/runc")
 
 
+def cni_plugins() -> Program:
+    """The plugins that give pods a network; they lie in the folder of the one named here."""
+    packages = ("containernetworking-plugins",)
+    return _in(debian.unpack(suite="bookworm", packages=packages), "usr/lib/cni/ptp")
+
+
 def ctr() -> Program:
     """containerd's own client: the oldest, for it has to serve all versions."""
     found = debian.unpack(suite="bookworm", packages=("containerd", "libseccomp2"), version="1.6.")
@@ -179,6 +185,7 @@ _NODE: _Wanted = {
 }
 _CLUSTER: _Wanted = {
     "etcd": etcd,
+    "cni-plugins": cni_plugins,
     **{name: partial(kubernetes, name) for name in KUBERNETES_PROGRAMS},
 }
 

@@ -1,0 +1,90 @@
+"""A whole cluster of one node: control plane, kubelet, containerd and registry, all real.
+
+All of it is in the node's network. A ClusterIP is an address on its loopback, which pods and the
+node itself reach without kube-proxy; pods have a network of their own, by the usual CNI plugins.
+"""
+
+import json
+from typing import Self
+
+from tests.ground import loading, programs
+from tests.ground.closing import Closing
+from tests.ground.control_plane import API_ADDRESS, API_PORT, ControlPlane
+from tests.ground.controllers import Controllers
+from tests.ground.kubelet import Kubelet
+from tests.ground.network import WIRE_ADDRESS
+from tests.ground.node import Node
+from tests.ground.registry import Registry
+from tests.ground.runtime import pod_config, seen_on_node
+
+CONTAINERD = "2.1"
+_NETWORK = {
+    "cniVersion": "1.0.0",
+    "name": "pods",
+    "plugins": [
+        {
+            "type": "ptp",
+            "ipam": {
+                "type": "host-local",
+                "subnet": "10.244.0.0/24",
+                "routes": [{"dst": "0.0.0.0/0"}],
+                "dataDir": "/run/cni",
+            },
+        }
+    ],
+}
+
+
+class Cluster(Closing):
+    """The cluster: nothing runs before it is entered, and nothing is left after."""
+
+    def __init__(self) -> None:
+        """Make the node and write its files."""
+        plugins = programs.cni_plugins()
+        containerd = programs.containerd(CONTAINERD)
+        tools = (programs.runc(), programs.kubernetes("kubelet"), plugins)
+        self.node = Node(containerd=containerd, tools=tools)
+        self.node.network.add_wire()
+        self.node.add_address(API_ADDRESS)
+        folder = seen_on_node(plugins, plugins.executable.parent)
+        self._config = pod_config(containerd.version) + _CNI.format(folder=folder)
+        self.node.write("etc/cni/net.d/pods.conflist", json.dumps(_NETWORK))
+        directory = self.node.root / "run/control-plane"
+        directory.mkdir()
+        self.control_plane = ControlPlane(
+            place=self.node, directory=directory, address=API_ADDRESS, port=API_PORT
+        )
+        self.controllers = Controllers(self.control_plane)
+        self.kubelet = Kubelet(
+            node=self.node, control_plane=self.control_plane, address=WIRE_ADDRESS
+        )
+        self.kubectl = self.control_plane.kubectl
+        self.registry = Registry(node=self.node)
+
+    def __enter__(self) -> Self:
+        """Start everything; the Node is Ready then."""
+        try:
+            self.node.start_containerd(config=self._config)
+            loading.load_pause(self.node)
+            self.control_plane.start()
+            self.controllers.start()
+            self.kubelet.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        """End everything."""
+        self.kubelet.server.kill()
+        self.controllers.close()
+        self.control_plane.close()
+        self.registry.close()
+        self.node.close()
+        self.kubelet.clean()
+
+
+_CNI = """
+[plugins."io.containerd.cri.v1.runtime".cni]
+  bin_dir = "{folder}"
+"""
