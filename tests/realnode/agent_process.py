@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.ground.namespaces import NodeProcess, NodeTroubleError, wait_until
 from tests.ground.node import Node
+from tests.ground.pods import LiveContainer
 
 METRICS_PORT = 9808
 _GET = "exec 3<>/dev/tcp/127.0.0.1/$1 && printf 'GET %s HTTP/1.0\\r\\n\\r\\n' \"$2\" >&3 && cat <&3"
@@ -92,7 +93,7 @@ class LiveAgent:
     """A `run` that is alive, seen through its endpoint and its log."""
 
     node: Node
-    process: NodeProcess
+    process: NodeProcess | LiveContainer
     port: int
     log: Path
 
