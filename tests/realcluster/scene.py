@@ -1,0 +1,136 @@
+"""A whole cluster as users set it up: our manifests, a registry, and pods that want its images."""
+
+import json
+import os
+from collections.abc import Mapping
+
+import yaml
+
+from agent import __version__
+from agent.planning.node_state import REASON, STATE
+from tests.ground import loading
+from tests.ground.certificates import Authority
+from tests.ground.cluster import Cluster
+from tests.ground.image_builder import BuiltImage
+from tests.ground.manifests import LABEL
+from tests.ground.namespaces import wait_until
+from tests.manifests.kustomizations import DEPLOY
+
+AGENT = "registry-node-agent"
+ADDRESS, OTHER_ADDRESS = "10.96.0.50", "10.96.0.51"
+HOST = "knative.registry.svc.cluster.local"
+SERVICE = ("service/knative", "--namespace=registry")
+
+
+class Scene:
+    """A running cluster. The agent is not deployed, and nobody listens at a ClusterIP yet."""
+
+    def __init__(self, *, cluster: Cluster, image: BuiltImage) -> None:
+        self.cluster = cluster
+        self.kubectl = cluster.kubectl
+        self.authority = Authority.create(name="cluster registry CA")
+        loading.load(image.archive, node=cluster.node)
+
+    def start(self) -> None:
+        """The registry serves, Service and bundle are there; only the agent is missing."""
+        self.serve("first", address=ADDRESS)
+        for namespace in ("registry", "registry-trust"):
+            self.kubectl("create", "namespace", namespace)
+        self.publish_bundle()
+        self.publish_service(address=ADDRESS)
+
+    def converge(self) -> None:
+        """`start`, and the agent has done its work."""
+        self.start()
+        self.deploy()
+        self.wait_for_node("ok")
+
+    def serve(self, front: str, *, address: str) -> None:
+        """Let the registry listen at a ClusterIP."""
+        certificate = self.authority.issue(dns=[HOST], ips=[address])
+        self.cluster.registry.open_front(front, address=address, certificate=certificate)
+
+    def stop_serving(self, front: str, *, address: str) -> None:
+        """End that; nobody answers there any more, as when a Service is gone."""
+        self.cluster.registry.close_front(front)
+        self.cluster.node.remove_address(address)
+
+    def push(self, repository: str) -> str:
+        """Push an image that runs; how pods call it."""
+        self.cluster.registry.push_image(loading.sleeper(), repository)
+        return f"{HOST}/{repository}:v1"
+
+    def deploy(self) -> None:
+        """`kubectl apply -k` of our manifests, with the image that `make load` brought."""
+        overlay = self.cluster.control_plane.directory / "overlay"
+        overlay.mkdir()
+        image = {"name": AGENT, "newName": f"localhost/{AGENT}", "newTag": __version__}
+        content = {"resources": [os.path.relpath(DEPLOY, overlay)], "images": [image]}
+        (overlay / "kustomization.yaml").write_text(yaml.dump(content))
+        self.kubectl("apply", f"--kustomize={overlay}")
+
+    def publish_bundle(self) -> None:
+        """The CA certificate that nodes are to trust."""
+        metadata = {"name": "registry-trust", "namespace": "registry-trust"}
+        data = {"ca.crt": self.authority.pem}
+        self.kubectl.apply(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+        )
+
+    def publish_service(self, *, address: str) -> None:
+        """The registry's Service with that ClusterIP."""
+        port = {"name": "https", "port": 443, "protocol": "TCP"}
+        metadata = {"name": "knative", "namespace": "registry", "labels": {LABEL: "true"}}
+        spec = {"clusterIP": address, "ports": [port]}
+        self.kubectl.apply(
+            {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+        )
+
+    def run_pod(self, name: str, image: str) -> None:
+        """Ask for a pod; its image has to be pulled each time."""
+        container = {"name": "main", "image": image, "imagePullPolicy": "Always"}
+        self.kubectl.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": name, "namespace": "default"},
+                "spec": {"containers": [container], "terminationGracePeriodSeconds": 0},
+            }
+        )
+
+    def wait_for_pod(self, name: str, *, state: str, seconds: float = 90.0) -> None:
+        """Wait until a pod is `Running`, or waits for one of the reasons that hold `state`."""
+
+        def is_there() -> bool:
+            return state in self.pod_state(name)
+
+        wait_until(is_there, what=f"pod {name} is {state}", seconds=seconds)
+
+    def pod_state(self, name: str) -> str:
+        """`Running`, or why it is not."""
+        status = self.kubectl.get("pod", name)["status"]
+        waiting: list[Mapping[str, str]] = [
+            container["state"].get("waiting", {})
+            for container in status.get("containerStatuses", [])
+        ]
+        if status["phase"] == "Running":
+            return "Running"
+        return " ".join(item.get("reason", "") for item in waiting)
+
+    def node_state(self) -> tuple[str, str]:
+        """State and reason as the node's Lease tells them; empty while there is none."""
+        name = f"node-{self.cluster.node.name}"
+        found = self.kubectl.call("get", "lease", name, f"--namespace={AGENT}", "--output=json")
+        if found.returncode:
+            return "", ""
+        labels = json.loads(found.stdout)["metadata"].get("labels", {})
+        return labels.get(STATE, ""), labels.get(REASON, "")
+
+    def wait_for_node(self, state: str, reason: str = "", *, seconds: float = 60.0) -> None:
+        """Wait until the node's Lease tells that."""
+        what = f"the node is {state} {reason}".strip()
+        wait_until(lambda: self.node_state() == (state, reason), what=what, seconds=seconds)
+
+    def agent_log(self) -> str:
+        """What the agent's pod has said."""
+        return self.kubectl("logs", f"daemonset/{AGENT}", f"--namespace={AGENT}")
