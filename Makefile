@@ -18,6 +18,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.made-for
 
+# What a run leaves in its temporary directory goes with it.
+own_tmp := scratch=$$(mktemp -d /tmp/rna.XXXXXX); trap 'rm -rf "$$scratch"' EXIT; TMPDIR=$$scratch
+
 .PHONY: help demo test check realnode bench lock lock-check programs venv root clean
 
 help:
@@ -36,13 +39,13 @@ check: venv
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy -p tests.ground
-	$(PY) -m coverage run -m pytest -q -m "not realnode and not realcluster"
+	$(own_tmp) $(PY) -m coverage run -m pytest -q -m "not realnode and not realcluster"
 	$(PY) -m coverage report
 
 # What cannot be fetched is told here, and again by the tests: skipped, or with CI=true failed.
 realnode: venv root
 	@$(PY) -m tests.ground.programs || true
-	$(PY) -m pytest -q -m realnode
+	$(own_tmp) $(PY) -m pytest -q -m realnode
 
 bench: venv root
 	@$(PY) -m tests.bench
