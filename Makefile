@@ -39,8 +39,7 @@ check: venv
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy -p tests.ground
-	$(own_tmp) $(PY) -m coverage run -m pytest -q -m "not realnode and not realcluster"
-	$(PY) -m coverage report
+	$(own_tmp) $(PY) -m pytest -q -n auto --cov --cov-report=term -m "not realnode and not realcluster"
 
 # What cannot be fetched is told here, and again by the tests: skipped, or with CI=true failed.
 realnode: venv root
