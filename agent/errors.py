@@ -115,7 +115,9 @@ REMEDIES: dict[Reason, str] = {
     Reason.BUNDLE_EXPIRED: "publish a CA certificate that is valid now",
     Reason.ALL_ANCHORS_REVOKED: "publish a CA certificate that is not revoked",
     Reason.UNLABELLED_STILL_SERVING: (
-        "label the Service again, or set the label to 'false' to withdraw it"
+        "label the Service again, set the label to 'false' to withdraw it, or let old names go by "
+        "annotating the Service that has the address with registry-node-agent.internal/apply-held, "
+        "or by `sync --apply-held`"
     ),
     Reason.WITHDRAWAL_PENDING: "nothing: it is withdrawn when --withdraw-after has passed",
     Reason.HELD: (
