@@ -2,8 +2,10 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
+import termios
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,6 +118,29 @@ def test_watching_shows_it_again_and_again_until_ctrl_c(cluster: Cluster) -> Non
         assert process.wait(20) == 130
         assert process.stderr is not None
         assert process.stderr.read() == ""
+
+
+def test_watching_in_a_terminal_clears_it_and_shows_the_worst_that_fit(nodes: Cluster) -> None:
+    reader, writer = pty.openpty()
+    termios.tcsetwinsize(writer, (8, 200))
+    of_readline = {"LINES", "COLUMNS"}  # which pytest loads, and which tells of another terminal
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command("fleet", "--watch", *admin(nodes)),
+        stdout=writer,
+        stderr=subprocess.DEVNULL,
+        env={name: text for name, text in os.environ.items() if name not in of_readline},
+    ) as process:
+        os.close(writer)
+        seen = b""
+        while seen.count(b"\x1b[2J") < 3:
+            seen += os.read(reader, 4096)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    os.close(reader)
+    screen = seen.decode().split("\x1b[H\x1b[2J")[1].split("\r\n")
+    assert [line.split()[:2] for line in screen[1:3]] == [[OTHER, "silent"], [WITHOUT, "no-agent"]]
+    assert screen[3] == "... and 2 more"
+    assert len(screen) <= 8
 
 
 def test_more_nodes_than_a_page_has_are_all_shown(cluster: Cluster) -> None:
