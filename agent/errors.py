@@ -92,7 +92,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.API_UNREACHABLE: (
         "check the way from this node to the API server; until then the last good view is kept"
     ),
-    Reason.API_FORBIDDEN: "let the agent's account list and watch it, as the roles in deploy/ do",
+    Reason.API_FORBIDDEN: "give the account this right; to the agent's own the roles in deploy/ do",
     Reason.MANIFESTS_UNREADABLE: "check that the directory exists and that the agent may read it",
     Reason.BAD_MANIFEST: "make the file whole YAML or JSON of Kubernetes objects",
     Reason.DUPLICATE_OBJECT: "keep the object in one file only",
