@@ -25,11 +25,10 @@ PROOF_JITTER = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What was seen of every registry, what is wrong with it, and the routes that work."""
+    """What was seen of every registry, and what is wrong with it."""
 
     registries: tuple[RegistryStatus, ...]
     problems: tuple[Problem, ...]
-    working: Mapping[RegistryName, Route]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,6 @@ class Verifier:
         return Verified(
             registries=tuple(self._status(name, plan, probes.get(name)) for name in names),
             problems=tuple(problems),
-            working={name: plan.routes[name] for name in working},
         )
 
     def _count_failures(self, probes: Mapping[RegistryName, ProbeResult]) -> None:

@@ -61,7 +61,6 @@ class KubernetesSource:
         stop: threading.Event,
         timing: Timing | None = None,
     ) -> None:
-        self._api = api
         self._wanted = wanted
         self._stop = stop
         self._lock = threading.Lock()
@@ -108,10 +107,9 @@ class KubernetesSource:
             return dict(self._ends)
 
     def close(self) -> None:
-        """End the threads, and with them every other request of this API."""
+        """End the threads: at once, or when the request they are in has ended."""
         for watch in self._watches.values():
             watch.close()
-        self._api.close()
         for thread in self._threads:
             thread.join(CLOSE_SECONDS)
 

@@ -145,11 +145,9 @@ class NodeStatus:
 
     def _complain(self, trial: _Trial, error: ApiError) -> None:
         problem = problem_of(error, server=self._api.server, subject=trial.subject)
-        known = {trial.complained}
-        if problem.reason is Reason.API_UNREACHABLE:  # one problem, whatever was to be done
+        if problem.reason is Reason.API_UNREACHABLE:
             self._contact_since = None
-            known |= {other.complained for other in (self._contact, self._lease, self._events)}
-        if problem.reason not in known:
+        if problem.reason is not trial.complained:
             self._say(problem)
         trial.complained = problem.reason
 

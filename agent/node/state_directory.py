@@ -103,10 +103,8 @@ class StateDirectory:
             return KnownGood()
 
     def save_known_good(self, known_good: KnownGood) -> None:
-        """Durably, if it is not there already. Raises NodeTrouble."""
-        text = views.encode(known_good)
-        if self._load(VIEW) != text.encode():
-            self._save(VIEW, text)
+        """Durably. Raises NodeTrouble."""
+        self._save(VIEW, views.encode(known_good))
 
     def signature(self) -> Hashable:
         """Something that changes when the ledger's file does; never raises."""

@@ -33,7 +33,6 @@ READ_SECONDS = 1.0
 class Followed:
     source: KubernetesSource
     wake: threading.Event
-    stop: threading.Event
 
     @property
     def ends(self) -> dict[str, int]:
@@ -66,20 +65,19 @@ def following(
     *references: str,
     access: Access | None = None,
     timing: Timing = QUICK,
-    read_seconds: float = READ_SECONDS,
 ) -> Iterator[Followed]:
-    wake, stop = threading.Event(), threading.Event()
-    with api_over(access or cluster.access, read_seconds=read_seconds) as api:
+    wake = threading.Event()
+    with api_over(access or cluster.access, read_seconds=READ_SECONDS) as api:
         source = KubernetesSource(
             api=api,
             wanted=wanted(cluster, *references),
             changed=wake.set,
-            stop=stop,
+            stop=threading.Event(),
             timing=timing,
         )
         source.start()
         try:
-            yield Followed(source=source, wake=wake, stop=stop)
+            yield Followed(source=source, wake=wake)
         finally:
             source.close()
 

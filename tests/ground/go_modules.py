@@ -17,11 +17,12 @@ from tests.ground.debian import ProgramMissingError, Unpacked
 TOOLS = Path(__file__).parent.parent / "tools"
 
 
-def build(name: str, *, stamp: str = "") -> Unpacked:
+def build(name: str, *, stamp: str = "", static: bool = False) -> Unpacked:
     """Build every tool of `tests/tools/<name>` by one command: what they share is compiled once.
 
     The version is that of the module they come from. `stamp` names the Go variable that is told
-    it, for programs that report the version their release was built with.
+    it, for programs that report the version their release was built with. `static` ones need no
+    library, as in an image that holds nothing else.
     """
     module = TOOLS / name
     text = (module / "go.mod").read_text()
@@ -29,7 +30,8 @@ def build(name: str, *, stamp: str = "") -> Unpacked:
     version = _version(text, packages)
     flags = f"-s -w -X {stamp}=v{version}" if stamp else "-s -w"
     locked = (module / "go.sum").read_bytes() + text.encode() + stamp.encode()
-    recipe = hashlib.sha256(locked).hexdigest()[:8]
+    recipe = hashlib.sha256(locked + b"static" * static).hexdigest()[:8]
+    environment = _environment() | ({"CGO_ENABLED": "0"} if static else {})
 
     def make(place: Path) -> None:
         go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
@@ -39,7 +41,7 @@ def build(name: str, *, stamp: str = "") -> Unpacked:
         programs.mkdir(parents=True)
         command = [go, "build", "-trimpath", f"-ldflags={flags}", "-o", str(programs), *packages]
         done = subprocess.run(  # noqa: S603 - a fixed program, arguments of our own
-            command, cwd=module, env=_environment(), capture_output=True, text=True, check=False
+            command, cwd=module, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
             last = (done.stderr.strip() or "no output").splitlines()[-1]

@@ -19,6 +19,7 @@ from tests.ground.debian import ProgramMissingError, Unpacked
 CONTAINERD_VERSIONS = ("1.6", "1.7", "2.1", "2.2", "2.3")
 KUBERNETES = "kubernetes-1.37"  # the minor version of the client in pyproject.toml
 ETCD = "etcd-3.7"
+DISTRIBUTION, CRANE = "distribution-3.1", "crane-0.22"
 KUBERNETES_PROGRAMS = (
     *("kube-apiserver", "kubectl"),
     *("kube-controller-manager", "kube-scheduler", "kubelet"),
@@ -27,6 +28,10 @@ KUBERNETES_PROGRAMS = (
 _KUBERNETES_STAMP = "k8s.io/component-base/version.gitVersion"
 _SUITES = {"1.6": ("bookworm",), "1.7": ("trixie",), "2.1": ("forky", "sid")}
 _NGINX = ("nginx", "libpcre2-8-0", "libssl3", "libcrypt1", "zlib1g")
+_FRONT = (
+    *("nginx", "libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64", "zlib1g", "libzstd1"),
+    "libgcc-s1",
+)
 _IPROUTE2 = (
     *("iproute2", "libbpf1", "libelf1", "libmnl0", "libxtables12", "libtirpc3", "libbsd0"),
     *("libmd0", "libcap2", "libdb5.3", "libselinux1", "libpcre2-8-0", "zlib1g", "libssl3"),
@@ -98,6 +103,21 @@ def nginx() -> Program:
     return _in(debian.unpack(suite="bookworm", packages=_NGINX), "usr/sbin/nginx")
 
 
+def distribution() -> Program:
+    """The registry of `deploy/registry`."""
+    return _built(DISTRIBUTION, "registry", static=True)
+
+
+def front() -> Program:
+    """The nginx of `deploy/registry`. It runs below its own tree only, with its own libc."""
+    return _in(debian.unpack(suite="forky", packages=_FRONT), "usr/sbin/nginx")
+
+
+def crane() -> Program:
+    """A client of registries, which Kaniko, ko and Knative are built on."""
+    return _built(CRANE, "crane")
+
+
 def strace() -> Program:
     """The machine's strace, or one from the cache."""
     return _on_machine("strace") or _in(
@@ -144,9 +164,10 @@ def pip_wheels() -> Path:
     return found.tree / "usr/share/python-wheels"
 
 
-def _built(module: str, name: str, *, stamp: str = "") -> Program:
+def _built(module: str, name: str, *, stamp: str = "", static: bool = False) -> Program:
     try:
-        return _in(go_modules.build(module, stamp=stamp), f"usr/bin/{name}")
+        built = go_modules.build(module, stamp=stamp, static=static)
+        return _in(built, f"usr/bin/{name}")
     except ProgramMissingError as trouble:
         raise ProgramMissingError(f"{module}: {trouble}") from trouble
 
@@ -184,6 +205,9 @@ _NODE: _Wanted = {
     **{f"containerd {version}": partial(containerd, version) for version in CONTAINERD_VERSIONS},
 }
 _CLUSTER: _Wanted = {
+    "distribution": distribution,
+    "front": front,
+    "crane": crane,
     "etcd": etcd,
     "cni-plugins": cni_plugins,
     **{name: partial(kubernetes, name) for name in KUBERNETES_PROGRAMS},

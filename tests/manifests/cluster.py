@@ -53,6 +53,31 @@ class Cluster:
 
         return wait_until(find, what=f"the agent's pod is on {node}")
 
+    def wait_for_fences(self) -> None:
+        """Until the API server has taken up the admission policies, a moment after the apply."""
+        wait_until(self._is_fenced, what="the fences are up")
+
+    def _is_fenced(self) -> bool:
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+        event = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "eventTime": "2026-11-22T10:00:00.000000Z",
+            "action": "Tried",
+            "reason": "Tried",
+            "type": "Normal",
+            "reportingController": AGENT,
+            "reportingInstance": AGENT,
+        }
+        file = self.plane.directory / "forbidden.json"
+        for thing, namespace in ((lease, AGENT), (event, "default")):
+            metadata = {"name": "forbidden", "namespace": namespace}
+            file.write_text(json.dumps({**thing, "metadata": metadata}))
+            tried = self.as_agent().call("create", "--dry-run=server", f"--filename={file}")
+            if "ValidatingAdmissionPolicy" not in tried.stderr:
+                return False
+        return True
+
     def agent_kubeconfig(self, node: str) -> Path:
         """What the kubelet gives to the agent's pod on a Node; "" is for a token of no pod."""
         bound = [f"--bound-object-name={self.pod_on(node)}"] if node else []
@@ -85,4 +110,5 @@ def deployed() -> Iterator[Cluster]:
         for node in (OWN, OTHER):
             cluster.add_node(node)
         cluster.kubectl("apply", f"--kustomize={DEPLOY}")
+        cluster.wait_for_fences()
         yield cluster

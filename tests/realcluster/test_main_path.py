@@ -3,8 +3,7 @@
 import pytest
 
 from tests.ground.manifests import LABEL
-from tests.realcluster.scene import SERVICE, Scene
-from tests.realnode.scene import ADDRESS, OTHER_ADDRESS
+from tests.realcluster.scene import ADDRESS, OTHER_ADDRESS, SERVICE, Scene
 
 pytestmark = pytest.mark.realcluster
 

@@ -4,10 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
+from typing import Protocol
 
 from tests.ground.cri import Pull
 from tests.ground.namespaces import wait_until
-from tests.realnode.scene import IMAGE, Scene
+from tests.realnode.scene import IMAGE
+
+
+class Puller(Protocol):
+    """Pulls an image that the node has forgotten."""
+
+    def pull(self, image: str) -> Pull: ...
 
 
 @dataclass(kw_only=True)
@@ -28,7 +35,7 @@ class PullLoop:
 
 
 @contextmanager
-def pulling(scene: Scene, image: str = IMAGE) -> Iterator[PullLoop]:
+def pulling(scene: Puller, image: str = IMAGE) -> Iterator[PullLoop]:
     """Pull the image again and again, forgotten before each time, until the end."""
     loop, stop = PullLoop(), Event()
 

@@ -1,14 +1,12 @@
 """Pulls in a tight loop while everything they depend on changes: not one may fail."""
 
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import cycle, islice
 
 import pytest
 
-from tests.ground import programs
 from tests.ground.certificates import Authority, bundle
+from tests.ground.hesitation import slow_to_open
 from tests.ground.namespaces import wait_until
 from tests.ground.node import Node
 from tests.ground.registry import Registry
@@ -89,7 +87,12 @@ def test_while_ca_and_endpoint_change_under_pulls_that_have_read_the_old_hosts_f
     scene.serve("other", address=OTHER_ADDRESS, authority=second)
     places = ((OTHER_ADDRESS, second), (ADDRESS, scene.authority))
 
-    with slow_to_open(scene, f"/{CERTS_D}/{HOST}/ca.crt"), pulling(scene) as pulls:
+    containerd = scene.node.containerd.process.program_pid
+    ca_file = f"/{CERTS_D}/{HOST}/ca.crt"
+    with (
+        slow_to_open(containerd, seconds=SLOW_SECONDS, path=ca_file),
+        pulling(scene) as pulls,
+    ):
         for address, authority in islice(cycle(places), 10):
             scene.manifests.trust_bundle(authority.pem)
             scene.manifests.service(cluster_ips=[address])
@@ -121,28 +124,6 @@ def test_while_the_ca_is_rotated_and_the_certificate_switched(scene: Scene, live
 
     assert pulls.errors == []
     assert old.pem in scene.host_file("ca.crt").read_text()
-
-
-@contextmanager
-def slow_to_open(scene: Scene, path: str) -> Iterator[None]:
-    """Let containerd hesitate each time before it opens that file."""
-    strace = programs.strace()
-    delay = f"inject=openat:delay_enter={SLOW_SECONDS * 1e6:.0f}"
-    with subprocess.Popen(  # noqa: S603 - the program of the cache, at a containerd of our own
-        [
-            *(str(strace.executable), "-f", "-p", str(scene.node.containerd.process.program_pid)),
-            *("-o", "/dev/null", "-P", path, "-e", "trace=openat", "-e", delay),
-        ],
-        env=strace.environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as tracer:
-        assert tracer.stderr is not None
-        assert "attached" in tracer.stderr.readline()
-        try:
-            yield
-        finally:
-            tracer.terminate()
 
 
 def wait_for_endpoint(scene: Scene, address: str) -> None:

@@ -1,0 +1,184 @@
+"""The deployed registry, run for real: who may do what, certificates that change, its memory."""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from tests.ground import programs
+from tests.ground.hesitation import slow_to_open
+from tests.ground.node import Node
+from tests.manifests.kustomizations import build, containers, only
+from tests.manifests.registry_pod import REGISTRY, RegistryPod
+from tests.manifests.registry_scene import PASSWORD, REPOSITORY, USER, RegistryScene
+from tests.missing_programs import found_or_skipped
+from tests.realnode.pull_loop import pulling
+
+pytestmark = pytest.mark.realcluster
+
+SWITCHES, GREETINGS = 50, 200
+UPLOADS = f"/v2/{REPOSITORY}/blobs/uploads/"
+MANIFEST = f"/v2/{REPOSITORY}/manifests/v1"
+BLOB = f"/v2/{REPOSITORY}/blobs/sha256:{'0' * 64}"
+WRITES = [
+    ("POST", UPLOADS),
+    ("POST", f"{UPLOADS}?mount=sha256:{'0' * 64}&from=other"),
+    ("PUT", f"{UPLOADS}11111111-1111-1111-1111-111111111111?digest=sha256:{'0' * 64}"),
+    ("PATCH", f"{UPLOADS}11111111-1111-1111-1111-111111111111"),
+    ("PUT", MANIFEST),
+    ("PUT", f"/{MANIFEST}"),
+    ("PUT", f"/v2/x/../{REPOSITORY}/manifests/v1"),
+    ("PUT", MANIFEST.replace("/v2/", "/%76%32/")),
+    ("DELETE", MANIFEST),
+    ("DELETE", BLOB),
+    ("DELETE", f"{UPLOADS}11111111-1111-1111-1111-111111111111"),
+]
+LAYER_MIB = 256
+PUSHES = 4
+
+
+def test_what_is_run_here_is_what_is_deployed() -> None:
+    """Or as new: older than 1.27.4, nginx reads a certificate and key that do not fit only once."""
+    images = {one["name"]: one["image"] for one in containers(only(build(REGISTRY), "Deployment"))}
+    tags = {name: image.partition(":")[2] for name, image in images.items()}
+    assert tags["registry"] == programs.distribution().version
+    assert (1, 28) <= numbers(tags["front"]) <= numbers(programs.front().version)
+
+
+def numbers(version: str) -> tuple[int, int]:
+    """Major and minor."""
+    major, minor, *_ = version.split(".")
+    return int(major), int(minor)
+
+
+def digest(scene: RegistryScene) -> str:
+    """Of the image under the tag."""
+    accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+    ((status, headers),) = scene.ask(("HEAD", MANIFEST), headers=accept)
+    assert status == 200
+    return headers["Docker-Content-Digest"]
+
+
+def basic(password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(f'{USER}:{password}'.encode()).decode()}"}
+
+
+@pytest.fixture
+def scene() -> Iterator[RegistryScene]:
+    what = "deploy/registry"
+    containerd = found_or_skipped(what, lambda: programs.containerd("2.1"))
+    for program in (programs.front, programs.distribution, programs.crane):
+        found_or_skipped(what, program)
+    with Node(containerd=containerd) as node, RegistryPod(node=node) as pod:
+        made = RegistryScene(node=node, pod=pod)
+        made.start()
+        yield made
+
+
+def test_a_node_pulls_without_a_secret(scene: RegistryScene) -> None:
+    pull = scene.pull()
+    assert pull.ok, pull.error + scene.pod.logs
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+def test_nobody_pushes_without_the_password(scene: RegistryScene, password: str | None) -> None:
+    before = digest(scene)
+    pushed = scene.push(scene.layout("v2"), password=password)
+    assert pushed.returncode == 1
+    assert "401" in pushed.stderr
+    headers = basic(password) if password else {}
+    assert {status for status, _ in scene.ask(*WRITES, headers=headers)} == {401}
+    assert digest(scene) == before
+
+
+def test_a_builder_pushes_over_what_is_there(scene: RegistryScene) -> None:
+    before = digest(scene)
+    assert scene.push(scene.layout("v2")).returncode == 0
+    assert digest(scene) != before
+
+
+def test_nobody_deletes(scene: RegistryScene) -> None:
+    deletes = [write for write in WRITES if write[0] == "DELETE" and "uploads" not in write[1]]
+    statuses = [status for status, _ in scene.ask(*deletes, headers=basic(PASSWORD))]
+    assert statuses == [405] * len(deletes)
+
+
+def test_builders_are_told_to_bring_a_password(scene: RegistryScene) -> None:
+    ((status, headers),) = scene.ask(("GET", "/v2/"))
+    assert status == 401
+    assert headers["WWW-Authenticate"].startswith("Basic ")
+    ((status, _),) = scene.ask(("GET", "/v2/"), headers=basic(PASSWORD))
+    assert status == 200
+
+
+def test_the_kubelet_finds_it_ready_and_others_find_nothing_more(scene: RegistryScene) -> None:
+    paths = ["/", "/debug/vars", "/metrics", "/v2/_catalog"]
+    assert [status for status, _ in scene.ask(*(("GET", path) for path in paths))] == [
+        *(200, 404, 404, 401)
+    ]
+
+
+def test_no_pull_fails_while_the_certificate_is_switched(scene: RegistryScene) -> None:
+    with pulling(scene) as pulls:
+        for _ in range(SWITCHES):
+            scene.switch_certificate()
+            pulls.wait_for_more()
+    assert pulls.errors == []
+    assert len(pulls.done) >= SWITCHES
+    assert "[error]" not in scene.pod.logs
+
+
+def test_no_greeting_fails_between_a_certificate_and_its_key(scene: RegistryScene) -> None:
+    workers = scene.pod.processes("front")[1:]
+    with slow_to_open(*workers, seconds=0.005), scene.greet(GREETINGS) as process:
+        while process.poll() is None:
+            scene.switch_certificate()
+            Event().wait(0.05)
+        said, _ = process.communicate()
+    assert json.loads(said) == []
+
+
+def test_a_secret_without_the_password_file_lets_nobody_push(scene: RegistryScene) -> None:
+    scene.pod.write_secret("push", {})
+    statuses = {status for status, _ in scene.ask(*WRITES, headers=basic(PASSWORD))}
+    assert statuses == {403}
+    assert scene.pull().ok
+
+
+def test_large_layers_stay_within_its_memory(scene: RegistryScene) -> None:
+    layouts = [large_layout(scene, number) for number in range(PUSHES)]
+    pushes = [scene.start_push(layout, tag=f"large-{n}") for n, layout in enumerate(layouts)]
+    for push in pushes:
+        _, said = push.communicate(timeout=600)
+        assert push.returncode == 0, said + scene.pod.logs
+    taken = {name: scene.pod.memory_mib(name) for name in ("front", "registry")}
+    limits = {name: scene.pod.limit_mib(name) for name in taken}
+    assert sum(limits.values()) <= 200
+    assert all(taken[name] < limits[name] for name in taken), taken
+
+
+def large_layout(scene: RegistryScene, number: int) -> Path:
+    """The layout of an image with one layer that nothing can compress, mostly."""
+    layout = scene.layout(f"large-{number}")
+    (index,) = json.loads((layout / "index.json").read_text())["manifests"]
+    manifest_file = layout / "blobs" / index["digest"].replace(":", "/")
+    manifest = json.loads(manifest_file.read_text())
+    content = os.urandom(1024 * 1024)
+    digest = hashlib.sha256()
+    with (layout / "blobs/large").open("wb") as file:
+        for _ in range(LAYER_MIB):
+            file.write(content)
+            digest.update(content)
+    name = f"sha256:{digest.hexdigest()}"
+    (layout / "blobs/large").rename(layout / "blobs" / name.replace(":", "/"))
+    manifest["layers"][0] |= {"digest": name, "size": LAYER_MIB * 1024 * 1024}
+    text = json.dumps(manifest).encode()
+    index |= {"digest": f"sha256:{hashlib.sha256(text).hexdigest()}", "size": len(text)}
+    (layout / "blobs" / index["digest"].replace(":", "/")).write_bytes(text)
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [index]}))
+    return layout
