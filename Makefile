@@ -27,6 +27,9 @@ export ARCHIVE ?= build/registry-node-agent-$(VERSION).tar
 export PYTHON BASE BUILDER BUILD_FLAGS
 CTR ?= ctr
 
+# What a run leaves in its temporary directory goes with it.
+own_tmp := scratch=$$(mktemp -d /tmp/rna.XXXXXX); trap 'rm -rf "$$scratch"' EXIT; TMPDIR=$$scratch
+
 .PHONY: help demo test check realnode realcluster image load bench lock lock-check programs venv root clean
 
 help:
@@ -46,18 +49,17 @@ check: venv
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy -p tests.ground
 	$(VENV)/bin/mypy deploy/image/*.py
-	$(PY) -m coverage run -m pytest -q -m "not realnode and not realcluster"
-	$(PY) -m coverage report
+	$(own_tmp) $(PY) -m pytest -q -n auto --cov --cov-report=term -m "not realnode and not realcluster"
 
 # What cannot be fetched is told here, and again by the tests: skipped, or with CI=true failed.
 realnode: venv root
 	@$(PY) -m tests.ground.programs node || true
-	$(PY) -m pytest -q -m realnode
+	$(own_tmp) $(PY) -m pytest -q -m realnode
 
 # etcd, kube-apiserver, kubelet and all. Where Go is absent these tests are skipped, and say so.
 realcluster: venv root
 	@$(PY) -m tests.ground.programs cluster || true
-	$(PY) -m pytest -q -m realcluster
+	$(own_tmp) $(PY) -m pytest -q -m realcluster
 
 image:
 	@deploy/image/build

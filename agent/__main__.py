@@ -12,9 +12,11 @@ from collections.abc import Callable
 from agent.composition import compose
 from agent.daemon import run
 from agent.errors import NodeTrouble, Trouble
+from agent.fleet_command import fleet
 from agent.planning.checkup import Check, checkup
 from agent.planning.describe import Preview, diff_of
 from agent.reconciler import Reconciler
+from agent.removal_command import remove
 from agent.reporting import texts
 from agent.reporting.terminal import (
     UnheardError,
@@ -77,19 +79,9 @@ def _checks(reconciler: Reconciler) -> tuple[Check, ...]:
     )
 
 
-def remove(settings: Settings) -> int:
-    """The node, put back. What others changed is left and said, and is no failure."""
-    agent = compose(settings)
-    agent.state.refuse_beside_run()
-    removal = agent.reconciler.remove()
-    agent.state.remove_all()
-    say(texts.removal_lines(removal))
-    complain(removal.left)
-    return DONE
-
-
 COMMANDS: dict[str, Callable[[Settings], int]] = {
     "doctor": doctor,
+    "fleet": fleet,
     "plan": plan,
     "remove": remove,
     "run": run,

@@ -9,6 +9,7 @@ from agent import __version__
 from agent.cluster.api import Api
 from agent.cluster.cluster_view import Wanted
 from agent.cluster.connection import Connection, access_by
+from agent.cluster.fleet_reader import FleetReader
 from agent.cluster.kubernetes_source import KubernetesSource, OneLook
 from agent.cluster.node_status import NodeStatus
 from agent.node.clock import SystemClock
@@ -48,6 +49,11 @@ def publisher(
         stop=stop,
         say=say,
     )
+
+
+def fleet_reader(settings: Settings) -> FleetReader:
+    """What reads the state of all nodes."""
+    return FleetReader(_api(settings), SystemClock())
 
 
 def _api(settings: Settings) -> Api:

@@ -22,8 +22,12 @@ from agent.planning.steps import (
 )
 from agent.ports import HostFiles, State
 
-READERS_SECONDS = 0.2
-"""How long one who has read the old hosts.toml gets to read the CA file that it names."""
+READERS_SECONDS = 2.0
+"""How long one who has read the old hosts.toml gets to read the CA file that it names.
+
+Nothing but a stalled disk or CPU lies between the two reads, so microseconds are the rule; a node
+that stalls longer than this fails one pull. Only a change of both CA and endpoint waits at all.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.API_UNREACHABLE: (
         "check the way from this node to the API server; until then the last good view is kept"
     ),
-    Reason.API_FORBIDDEN: "let the agent's account list and watch it, as the roles in deploy/ do",
+    Reason.API_FORBIDDEN: "give the account this right; to the agent's own the roles in deploy/ do",
     Reason.MANIFESTS_UNREADABLE: "check that the directory exists and that the agent may read it",
     Reason.BAD_MANIFEST: "make the file whole YAML or JSON of Kubernetes objects",
     Reason.DUPLICATE_OBJECT: "keep the object in one file only",
@@ -115,7 +115,9 @@ REMEDIES: dict[Reason, str] = {
     Reason.BUNDLE_EXPIRED: "publish a CA certificate that is valid now",
     Reason.ALL_ANCHORS_REVOKED: "publish a CA certificate that is not revoked",
     Reason.UNLABELLED_STILL_SERVING: (
-        "label the Service again, or set the label to 'false' to withdraw it"
+        "label the Service again, set the label to 'false' to withdraw it, or let old names go by "
+        "annotating the Service that has the address with registry-node-agent.internal/apply-held, "
+        "or by `sync --apply-held`"
     ),
     Reason.WITHDRAWAL_PENDING: "nothing: it is withdrawn when --withdraw-after has passed",
     Reason.HELD: (

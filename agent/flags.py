@@ -265,13 +265,25 @@ FLAGS = (
         metavar="FORM",
         default="text",
         convert=_choice("text", "json"),
-        help="plan, doctor: text (default) or json",
+        help="plan, doctor, fleet: text (default) or json",
     ),
     Flag(
         name="exit-code",
         default=False,
         convert=_boolean,
         help="plan: end with status 10 when there is something to do",
+    ),
+    Flag(
+        name="watch",
+        default=False,
+        convert=_boolean,
+        help="fleet: show it again and again",
+    ),
+    Flag(
+        name="stay",
+        default=False,
+        convert=_boolean,
+        help="remove: then say so in the node's Lease, serve /livez and /readyz, wait for SIGTERM",
     ),
     Flag(
         name="apply-held",

@@ -19,12 +19,14 @@ from agent.planning.containerd_config import default_roots
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
 from agent.planning.health import liveness, readiness
+from agent.planning.known_good import KnownGood, remember
 from agent.planning.ledger import Ledger
 from agent.planning.model import ClusterView, Folder, RuntimeView
 from agent.planning.node_view import NodeView, folders_to_read, needs_restart, roots_in_use
 from agent.planning.outcome import Outcome, RegistryStatus
-from agent.planning.plan import Occasion, Plan, as_it_stands, make_plan
+from agent.planning.plan import Plan, as_it_stands, make_plan
 from agent.planning.removal import Removal, plan_removal
+from agent.planning.sheet import Occasion
 from agent.planning.steps import Step
 from agent.ports import Clock, HostFiles, Probe, Runtime, Source, State
 from agent.probing import probe_all
@@ -205,7 +207,7 @@ class Reconciler:
         if self.stop.is_set():  # probes may have been cut short, and must not decide anything
             return self._outcome(problems=examination.problems, runtime=examination.runtime)
         plan, node = examination.plan, examination.node
-        unsaved = self._save_known_good(examination.desires)
+        unsaved = self._save_known_good(examination.desires.known_good)
         applied = self.applier.apply(
             plan.steps, ledger=plan.ledger, known=node.ledger, roots=node.roots
         )
@@ -214,6 +216,8 @@ class Reconciler:
             self._found = None  # what was tried and undone is no change to look into
             examination = replace(examination, plan=as_it_stands(plan, node))
         verified = self.verify(examination)
+        proven = remember(examination.desires.known_good, verified.working)
+        unsaved = unsaved or self._save_known_good(proven)
         return self._outcome(
             problems=(*applied.refused, *unsaved, *examination.problems, *verified.problems),
             registries=verified.registries,
@@ -221,14 +225,14 @@ class Reconciler:
             runtime=examination.runtime,
         )
 
-    def _save_known_good(self, desires: Desires) -> tuple[Problem, ...]:
+    def _save_known_good(self, known_good: KnownGood) -> tuple[Problem, ...]:
         """What this pass learned, for the next.
 
         Before the node is changed: a revoked anchor that has left must not come back out of an
-        old view. But nothing depends on it.
+        old view. And after, with what works then. But nothing depends on it.
         """
         try:
-            self.state.save_known_good(desires.known_good)
+            self.state.save_known_good(known_good)
         except NodeTrouble as trouble:
             return (trouble.problem,)
         return ()

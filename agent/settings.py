@@ -22,6 +22,7 @@ COMMANDS = {
     "sync": "run one pass: bring this node to what is asked for",
     "plan": "show what `sync` would change on this node; change nothing",
     "remove": "put this node back: undo everything the agent wrote",
+    "fleet": "show the state of all nodes, worst first, as the API server has it",
     "doctor": "check this node end to end, one line per check; change nothing",
 }
 
@@ -49,6 +50,8 @@ class Settings:
     output: str
     exit_code: bool
     apply_held: bool
+    watch: bool
+    stay: bool
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
@@ -75,6 +78,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
         on_command_line = "trust_bundle" in given
         name = "--trust-bundle" if on_command_line else f"{ENVIRONMENT_PREFIX}TRUST_BUNDLE"
         refuse(f"{name}: more than one bundle for {', '.join(twice)}")
+    if values["command"] == "fleet":
+        values |= {"manifests": None, "kubeconfig": _of_a_person(values["kubeconfig"], environment)}
     if values["command"] != "remove" and not _has_source(values, environment):
         refuse(
             "there is no API server to ask: this is no pod. "
@@ -118,9 +123,23 @@ def _named_twice(namespaces: Iterable[str]) -> list[str]:
 
 
 def _has_source(values: Mapping[str, object], environment: Mapping[str, str]) -> bool:
-    """Whether there is something to read; every pod is told of the API server."""
-    named = (values["manifests"], values["kubeconfig"])
-    return any(named) or bool(environment.get("KUBERNETES_SERVICE_HOST"))
+    """Whether there is something to read."""
+    return any((values["manifests"], values["kubeconfig"], _is_pod(environment)))
+
+
+def _is_pod(environment: Mapping[str, str]) -> bool:
+    """Every pod is told of the API server."""
+    return bool(environment.get("KUBERNETES_SERVICE_HOST"))
+
+
+def _of_a_person(kubeconfig: Path | None, environment: Mapping[str, str]) -> Path | None:
+    """The kubeconfig that kubectl would take, too; $KUBECONFIG may be several, with colons."""
+    if kubeconfig or _is_pod(environment):
+        return kubeconfig
+    if named := environment.get("KUBECONFIG"):
+        return Path(named)
+    usual = Path(environment.get("HOME", "/"), ".kube/config")
+    return usual if usual.is_file() else None
 
 
 def _settings(values: dict[str, Any], environment: Mapping[str, str]) -> Settings:
@@ -142,4 +161,6 @@ def _settings(values: dict[str, Any], environment: Mapping[str, str]) -> Setting
         output=values["output"],
         exit_code=values["exit_code"],
         apply_held=values["apply_held"],
+        watch=values["watch"],
+        stay=values["stay"],
     )

@@ -25,10 +25,11 @@ PROOF_JITTER = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What was seen of every registry, and what is wrong with it."""
+    """What was seen of every registry, what is wrong with it, and the routes that work."""
 
     registries: tuple[RegistryStatus, ...]
     problems: tuple[Problem, ...]
+    working: Mapping[RegistryName, Route]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,7 @@ class Verifier:
         return Verified(
             registries=tuple(self._status(name, plan, probes.get(name)) for name in names),
             problems=tuple(problems),
+            working={name: plan.routes[name] for name in working},
         )
 
     def _count_failures(self, probes: Mapping[RegistryName, ProbeResult]) -> None:

@@ -26,6 +26,8 @@ DEFAULTS = {
     "output": "text",
     "exit_code": False,
     "apply_held": False,
+    "watch": False,
+    "stay": False,
 }
 
 
@@ -240,6 +242,41 @@ def test_a_kubeconfig_that_is_not_there_is_refused(capsys: pytest.CaptureFixture
     assert "REGISTRY_NODE_AGENT_KUBECONFIG: '/nonexistent' is no file" in refusal(
         capsys, KUBECONFIG="/nonexistent"
     )
+
+
+class TestFleet:
+    """Its kubeconfig is a person's: found where kubectl finds it."""
+
+    def test_is_named_first_by_the_flag(self, tmp_path: Path) -> None:
+        (tmp_path / "given").touch()
+        environment = {"KUBECONFIG": "/other", "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
+        found = read_settings(["fleet", "--kubeconfig", str(tmp_path / "given")], environment)
+        assert found.kubeconfig == tmp_path / "given"
+
+    def test_in_a_pod_is_none(self) -> None:
+        environment = {"KUBECONFIG": "/other", "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
+        assert read_settings(["fleet"], environment).kubeconfig is None
+
+    def test_else_is_what_the_variable_names_and_then_the_usual_file(self, tmp_path: Path) -> None:
+        usual = tmp_path / ".kube/config"
+        usual.parent.mkdir()
+        usual.touch()
+        home = {"HOME": str(tmp_path)}
+        assert read_settings(["fleet"], home | {"KUBECONFIG": "/a:/b"}).kubeconfig == Path("/a:/b")
+        assert read_settings(["fleet"], home).kubeconfig == usual
+
+    def test_that_is_nowhere_is_bad_usage(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit) as ended:
+            read_settings(["fleet"], {"HOME": str(tmp_path)})
+        assert ended.value.code == 2
+        assert "--kubeconfig FILE" in capsys.readouterr().err
+
+    def test_manifests_are_of_no_use_to_it(self, tmp_path: Path) -> None:
+        environment = {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}
+        arguments = ["fleet", "--manifests", str(tmp_path)]
+        assert read_settings(arguments, environment).manifests is None
 
 
 def test_removal_needs_no_manifests() -> None:

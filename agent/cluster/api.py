@@ -7,7 +7,7 @@ and waits for ever on a dead connection.
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from time import monotonic
 from typing import cast
 
@@ -52,11 +52,6 @@ class Stream:
         if line:
             raise ApiUnreachableError("the connection ended in the middle of an event")
 
-    def cut(self) -> None:
-        """End the iteration, from any thread."""
-        with suppress(OSError, RuntimeError, ValueError):  # it has ended by itself
-            self._response.shutdown()
-
 
 class Api:
     """The verbs that are needed here. Each may be called by any thread, and raises ApiError.
@@ -72,6 +67,10 @@ class Api:
     def server(self) -> str:
         """The API server's URL, once it is known."""
         return self._connection.server
+
+    def close(self) -> None:
+        """End whatever waits for an answer, for good; streams too."""
+        self._connection.close()
 
     def get(self, path: str, query: Query | None = None) -> Document:
         """GET: an object or a list."""

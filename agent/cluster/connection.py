@@ -22,6 +22,7 @@ from kubernetes.config.incluster_config import (
 )
 from yaml import YAMLError
 
+from agent.cluster.bounded_pool import OpenSockets, bounded_pool
 from agent.cluster.plain_file import signature_of
 
 _ODD_KUBECONFIG = (AttributeError, KeyError, TypeError)  # what its loader takes for granted
@@ -93,6 +94,7 @@ class Connection:
         self._access = access
         self._user_agent = user_agent
         self._lock = threading.Lock()
+        self._sockets = OpenSockets()
         self._client: ApiClient | None = None
         self._made_from: Hashable = None
 
@@ -119,7 +121,8 @@ class Connection:
             self._made_from = None
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """End whatever waits for an answer, for good."""
+        self._sockets.cut_all()
         with self._lock:
             if self._client is not None:
                 self._client.close()
@@ -134,6 +137,11 @@ class Connection:
             self._client.close()
         self._client = client = ApiClient(configuration)
         client.user_agent = self._user_agent
+        pools = client.rest_client.pool_manager
+        pools.pool_classes_by_scheme = {
+            **pools.pool_classes_by_scheme,
+            "https": bounded_pool(self._sockets),
+        }
         self._made_from = (before, _signatures(_files_of(client)))
         return client
 

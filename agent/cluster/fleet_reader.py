@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from agent.cluster.api import Api
-from agent.cluster.api_errors import ApiRefusedError
+from agent.cluster.api_errors import ApiError, ApiRefusedError, problem_of
 from agent.cluster.leases import LEASES, NAME_PREFIX, NAMESPACE
 from agent.cluster.lookup import documents_at, list_at, text_at, texts_at, value_at
 from agent.cluster.objects import Document
+from agent.errors import ClusterTrouble
 from agent.planning.fleet import DEFAULT_DURATION, Fleet, LeaseRecord, NodeRecord, fleet_of
 from agent.planning.node_selection import Expression, Selection, Term
 from agent.planning.node_state import (
@@ -23,6 +24,7 @@ from agent.planning.node_state import (
     VERSION,
     read_by_registry,
 )
+from agent.ports import Clock
 
 NODES = "/api/v1/nodes"
 DAEMON_SETS = f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets"
@@ -33,14 +35,30 @@ _AFFINITY = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringE
 _DENIED = 403
 
 
-def read_fleet(api: Api, *, now: datetime) -> Fleet:
-    """The fleet as it is now. Raises ApiError."""
-    return fleet_of(
-        leases=[record for item in _all(api, LEASES) if (record := _lease(item))],
-        nodes=[_node(item) for item in _all(api, NODES)],
-        selections=_selections(api),
-        now=now,
-    )
+class FleetReader:
+    """Reads the fleet, as far as the caller's account may."""
+
+    def __init__(self, api: Api, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+
+    def read(self) -> Fleet:
+        """The fleet as it is now. Raises ClusterTrouble."""
+        try:
+            return self._read()
+        except ApiError as error:
+            problem = problem_of(
+                error, server=self._api.server, subject="Leases, Nodes, DaemonSets"
+            )
+            raise ClusterTrouble(problem) from error
+
+    def _read(self) -> Fleet:
+        return fleet_of(
+            leases=[record for item in _all(self._api, LEASES) if (record := _lease(item))],
+            nodes=[_node(item) for item in _all(self._api, NODES)],
+            selections=_selections(self._api),
+            now=self._clock.now(),
+        )
 
 
 def _all(api: Api, path: str) -> Iterator[Document]:

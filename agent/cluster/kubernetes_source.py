@@ -61,6 +61,7 @@ class KubernetesSource:
         stop: threading.Event,
         timing: Timing | None = None,
     ) -> None:
+        self._api = api
         self._wanted = wanted
         self._stop = stop
         self._lock = threading.Lock()
@@ -107,9 +108,10 @@ class KubernetesSource:
             return dict(self._ends)
 
     def close(self) -> None:
-        """End the threads: at once, or when the request they are in has ended."""
+        """End the threads, and with them every other request of this API."""
         for watch in self._watches.values():
             watch.close()
+        self._api.close()
         for thread in self._threads:
             thread.join(CLOSE_SECONDS)
 

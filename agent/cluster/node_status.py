@@ -145,9 +145,11 @@ class NodeStatus:
 
     def _complain(self, trial: _Trial, error: ApiError) -> None:
         problem = problem_of(error, server=self._api.server, subject=trial.subject)
-        if problem.reason is Reason.API_UNREACHABLE:
+        known = {trial.complained}
+        if problem.reason is Reason.API_UNREACHABLE:  # one problem, whatever was to be done
             self._contact_since = None
-        if problem.reason is not trial.complained:
+            known |= {other.complained for other in (self._contact, self._lease, self._events)}
+        if problem.reason not in known:
             self._say(problem)
         trial.complained = problem.reason
 

@@ -56,7 +56,7 @@ class Timing:
 
 
 class Watch:
-    """Run it in a thread of its own; it returns soon after `close`.
+    """Run it in a thread of its own.
 
     `changed` is called when the snapshot is another one, `ended` with how each watch ended.
     `looked` is set when the first LIST has been answered, or could not be.
@@ -82,18 +82,15 @@ class Watch:
         )
         self._seen = LastSeen(grace_seconds=timing.grace)
         self._stop = threading.Event()
-        self._stream: Stream | None = None
 
     def snapshot(self) -> Snapshot:
         """What is known now. May be called by any thread."""
         return self._seen.snapshot()
 
     def close(self) -> None:
-        """Let `run` return. May be called by any thread."""
+        """Let `run` return, once the API is closed too. May be called by any thread."""
         self._stop.set()
         self.looked.set()
-        if (stream := self._stream) is not None:
-            stream.cut()
 
     def run(self) -> None:
         """List and watch until closed."""
@@ -140,13 +137,11 @@ class Watch:
         with self._api.stream(
             listed.path, query, idle_seconds=silence, max_seconds=lifetime + silence
         ) as stream:
-            self._stream = stream
             self._seen.opened()
             try:
-                end = "closed" if self._stop.is_set() else self._take(stream)
+                end = self._take(stream)
             finally:
                 self._seen.closed()
-                self._stream = None
         lived = monotonic() - began
         return "timeout" if end == "closed" and lived > lifetime - 1 else end
 

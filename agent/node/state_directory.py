@@ -103,8 +103,10 @@ class StateDirectory:
             return KnownGood()
 
     def save_known_good(self, known_good: KnownGood) -> None:
-        """Durably. Raises NodeTrouble."""
-        self._save(VIEW, views.encode(known_good))
+        """Durably, if it is not there already. Raises NodeTrouble."""
+        text = views.encode(known_good)
+        if self._load(VIEW) != text.encode():
+            self._save(VIEW, text)
 
     def signature(self) -> Hashable:
         """Something that changes when the ledger's file does; never raises."""

@@ -1,9 +1,11 @@
 """One directory's change from the route it has to the route it should have, or why it is held.
 
 A pull that works before a pass works during it and after it. So a change is written if it only
-adds anchors, if the new route passes the probe, or if the present one does not work anyway. Else
-it is held for as long as the present route works. A revoked anchor leaves at once, whatever else
-is held.
+adds anchors, or if the new route passes the probe; else it is held for as long as the present
+route works. Where neither works, the new endpoint is written, but that proves nothing against the
+anchors: a registry that is only down must find the CA again that it was trusted by. An anchor that
+may have worked leaves when a route without it was seen to work, when it is revoked, or when a
+person says so.
 """
 
 from collections.abc import Iterable
@@ -39,14 +41,19 @@ def decide_change(
     if apply_held or _released(desire, present, proposed):
         return Decision(route=proposed)
     verdict = answers.probe(proposed)
-    if verdict.works or not _gets_further(answers.probe(present), verdict):
+    if verdict.works:
         return Decision(route=proposed)
-    meanwhile = _meanwhile(desire, present, proposed)
+    before = answers.probe(present)
+    if _gets_further(before, verdict):
+        meanwhile = _meanwhile(desire, present, proposed)
+        why = "works" if before.works else "gets further"
+        why = f"the present one {why}"
+    else:
+        meanwhile = _with_trust_that_worked(desire, present, proposed, before)
+        why = "the anchors that it would remove may work again"
     if meanwhile == proposed:
         return Decision(route=proposed)
-    return Decision(
-        route=meanwhile, problem=held(desire=desire, proposed=proposed, verdict=verdict)
-    )
+    return Decision(route=meanwhile, problem=held(desire, proposed, verdict, why=why))
 
 
 def decide_creation(
@@ -72,17 +79,18 @@ def decide_creation(
     verdict = answers.probe(proposed)
     if verdict.works or not _is_served(answers.proof(host), fallback=fallback):
         return Decision(route=proposed)
-    return Decision(route=None, problem=held(desire=desire, proposed=proposed, verdict=verdict))
+    problem = held(desire, proposed, verdict, why="the name is pulled by other means")
+    return Decision(route=None, problem=problem)
 
 
-def held(*, desire: Desire, proposed: Route, verdict: ProbeResult) -> Problem:
+def held(desire: Desire, proposed: Route, verdict: ProbeResult, *, why: str) -> Problem:
     """The problem that says what is held back, why, and under which name it can be released."""
     return Problem(
         reason=Reason.HELD,
         where=f"Service {desire.registry}",
         detail=(
             f"the change to {proposed.endpoint.url} with trust {proposed.trust_sha256} is held, "
-            f"since it fails ({verdict.reason}: {verdict.detail}) and the present one works"
+            f"since it fails ({verdict.reason}: {verdict.detail}) and {why}"
         ),
         registry=str(desire.registry),
     )
@@ -126,6 +134,20 @@ def _meanwhile(desire: Desire, present: Route, proposed: Route) -> Route:
     if left != present.ders or set(present.ders) <= set(proposed.ders):
         left = union(left, proposed.ders)
     return Route(endpoint=present.endpoint, ders=left)
+
+
+def _with_trust_that_worked(
+    desire: Desire, present: Route, proposed: Route, before: ProbeResult
+) -> Route:
+    """The proposed route, with the anchors that worked once, while nothing works.
+
+    Those of a route that this node saw working, else the present ones, unless the registry itself
+    has shown a certificate that none of them signed.
+    """
+    refuted = before.reason is Reason.UNKNOWN_AUTHORITY
+    worked = desire.proven or (None if refuted else present)
+    left = without_revoked(worked.ders, desire.revoked) if worked else ()
+    return Route(endpoint=proposed.endpoint, ders=union(left, proposed.ders))
 
 
 def union(*sets: Iterable[bytes]) -> tuple[bytes, ...]:

@@ -6,13 +6,13 @@ counts as gone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agent.errors import BadInput, Problem, Reason
 from agent.planning.hostnames import cluster_hostnames
 from agent.planning.known_good import GoodService, KnownGood
-from agent.planning.model import ClusterView, IPAddress, RegistryName, ServiceObject
+from agent.planning.model import ClusterView, IPAddress, RegistryName, Route, ServiceObject
 from agent.planning.revocation import without_revoked
 from agent.planning.service_rules import WITHDRAWN, has_hostnames, judge_service
 from agent.planning.trust_bundle import (
@@ -45,7 +45,7 @@ class Desire:
     """One registry as wanted. `ders` holds no revoked anchor, and is never empty.
 
     `revoked` are the fingerprints that must leave at once, `released` the values of the
-    apply-held annotations.
+    apply-held annotations. `proven` is the route that last worked, as far as it is not revoked.
     """
 
     registry: RegistryName
@@ -55,6 +55,7 @@ class Desire:
     ders: tuple[bytes, ...]
     revoked: frozenset[str]
     released: frozenset[str]
+    proven: Route | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +101,14 @@ def desires_of(*, view: ClusterView, known_good: KnownGood, rules: Rules, now: d
     }
     for reference in sorted({rules.reference_for(name) for name in services}):
         problems.extend(trusts[reference].problems)
+    proven = {
+        name: replace(route, ders=left)
+        for name, route in known_good.proven.items()
+        if name in services
+        and (left := without_revoked(route.ders, trusts[rules.reference_for(name)].revoked))
+    }
     wanted = tuple(
-        _desire(service, labelled.get(name), trust, rules)
+        _desire(service, labelled.get(name), trust, rules, proven.get(name))
         for name, service in sorted(services.items())
         if (trust := trusts[rules.reference_for(name)]).ders
     )
@@ -114,7 +121,11 @@ def desires_of(*, view: ClusterView, known_good: KnownGood, rules: Rules, now: d
             for namespace, reference in rules.references.items()
         },
         certain=view.complete,
-        known_good=KnownGood(services=services, bundles=_good_bundles(trusts)),
+        known_good=KnownGood(
+            services=services,
+            bundles=_good_bundles(trusts),
+            proven=proven,
+        ),
         problems=tuple(problems),
     )
 
@@ -205,6 +216,7 @@ def _desire(
     item: ServiceObject | None,
     trust: _Trust,
     rules: Rules,
+    proven: Route | None,
 ) -> Desire:
     released = {trust.apply_held, item.apply_held if item else ""} - {""}
     return Desire(
@@ -215,4 +227,5 @@ def _desire(
         ders=trust.ders,
         revoked=trust.revoked,
         released=frozenset(released),
+        proven=proven,
     )

@@ -160,6 +160,11 @@ def node_state(outcome: Outcome, *, version: str) -> NodeState:
     )
 
 
+def troubled_state(problem: Problem, *, version: str) -> NodeState:
+    """What a node comes to where nothing but this problem is known."""
+    return NodeState(state=state_of(problem), reason=problem.reason, runtime="", version=version)
+
+
 def removed_state(removal: Removal, *, version: str) -> NodeState:
     """What a node comes to when it was put back; the reason tells of what others keep there."""
     reason = removal.left[0].reason if removal.left else None

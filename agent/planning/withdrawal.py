@@ -1,12 +1,13 @@
 """When the directory of a hostname that nobody asks for any more may go.
 
-A label lost by accident must not break pulls: the directory stays while its endpoint serves, and
-until it has been silent for all of `--withdraw-after`. Only the label's value "false" withdraws at
-once. The wait is counted from the ledger, so that a restart does not begin it anew.
+A label lost by accident must not break pulls, nor must a port or a cluster domain that was changed
+by mistake: the directory stays while its endpoint serves, and until it has been silent for all of
+`--withdraw-after`. Only the label's value "false" withdraws at once, or a person who says so. The
+wait is counted from the ledger, so that a restart does not begin it anew.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers
@@ -14,6 +15,7 @@ from agent.planning.desires import Desires
 from agent.planning.ledger import Ledger
 from agent.planning.model import Folder, ProbeStep, RegistryName
 from agent.planning.ownership import Ours
+from agent.planning.sheet import Occasion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,7 @@ def judge_withdrawal(
     ours: Ours,
     desires: Desires,
     ledger: Ledger,
-    now: datetime,
-    withdraw_after: timedelta,
+    occasion: Occasion,
     answers: Answers,
 ) -> Withdrawal:
     """What becomes of a directory of ours whose name is not wanted.
@@ -47,29 +48,60 @@ def judge_withdrawal(
         return Withdrawal(remove=False, unwanted_since=since)
     if registry in desires.kept:
         return Withdrawal(remove=False)
-    if not _is_old_name(registry, desires) and _still_serves(ours, answers):
-        problem = Problem(
-            reason=Reason.UNLABELLED_STILL_SERVING,
-            where=f"Service {registry}",
-            detail=f"nothing asks for {folder.name}, yet its endpoint still serves it",
-            registry=str(registry),
+    if occasion.apply_held or _is_released(ours, desires):
+        return Withdrawal(remove=True)
+    return _judge_silence(registry, ours, desires, since, occasion, answers)
+
+
+def _judge_silence(
+    registry: RegistryName,
+    ours: Ours,
+    desires: Desires,
+    since: datetime | None,
+    occasion: Occasion,
+    answers: Answers,
+) -> Withdrawal:
+    """What becomes of a directory whose registry is gone, or has other names now."""
+    if _still_serves(ours, answers):
+        detail = f"nothing asks for {_names(registry, desires)} any more, yet {_url(ours)} serves"
+        return Withdrawal(
+            remove=False,
+            problem=_problem(Reason.UNLABELLED_STILL_SERVING, registry, detail),
         )
-        return Withdrawal(remove=False, problem=problem)
-    since = min(since or now, now)
-    if now - since < withdraw_after:
-        problem = Problem(
-            reason=Reason.WITHDRAWAL_PENDING,
-            where=f"Service {registry}",
-            detail=f"{folder.name} has been asked for by nothing since {since:%F %T} UTC",
-            registry=str(registry),
+    since = min(since or occasion.now, occasion.now)
+    if occasion.now - since < occasion.withdraw_after:
+        asked = f"nothing has asked for {_names(registry, desires)} since {since:%F %T} UTC"
+        return Withdrawal(
+            remove=False,
+            unwanted_since=since,
+            problem=_problem(Reason.WITHDRAWAL_PENDING, registry, asked),
         )
-        return Withdrawal(remove=False, unwanted_since=since, problem=problem)
     return Withdrawal(remove=True)
 
 
-def _is_old_name(registry: RegistryName, desires: Desires) -> bool:
-    """Whether the registry is wanted, under other names: its port or the cluster domain changed."""
-    return any(desire.registry == registry for desire in desires.wanted)
+def _is_released(ours: Ours, desires: Desires) -> bool:
+    """Whether the Service that has the address now says by annotation that old names may go."""
+    return ours.route is not None and any(
+        ours.route.endpoint.address in desire.addresses
+        and str(ours.route.endpoint.address) in desire.released
+        for desire in desires.wanted
+    )
+
+
+def _names(registry: RegistryName, desires: Desires) -> str:
+    """What nobody asks for: all names, or those of another port or cluster domain."""
+    wanted = any(desire.registry == registry for desire in desires.wanted)
+    return "other names of it" if wanted else "it"
+
+
+def _url(ours: Ours) -> str:
+    return ours.route.endpoint.url if ours.route else "its endpoint"
+
+
+def _problem(reason: Reason, registry: RegistryName, detail: str) -> Problem:
+    return Problem(
+        reason=reason, where=f"Service {registry}", detail=detail, registry=str(registry)
+    )
 
 
 def _still_serves(ours: Ours, answers: Answers) -> bool:

@@ -10,7 +10,8 @@ import structlog
 
 from agent.errors import Problem
 from agent.planning.outcome import Outcome
-from agent.reporting.texts import problem_object
+from agent.planning.removal import Removal
+from agent.reporting.texts import problem_object, removal_lines
 
 
 class Journal:
@@ -40,6 +41,11 @@ class Journal:
         self._last = findings
         log = self._log.info if outcome.in_sync else self._log.warning
         log("pass ended", changed=outcome.changed, seconds=round(outcome.seconds, 3), **findings)
+
+    def put_back(self, removal: Removal) -> None:
+        """The node is as it was before the agent, but for what others changed."""
+        left = [problem_object(problem) for problem in removal.left]
+        self._log.info("put back", changed=removal_lines(removal), left=left)
 
     def stopped(self) -> None:
         """The process ends, as it was asked to."""

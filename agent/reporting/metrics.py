@@ -43,15 +43,23 @@ class Metrics:
     """Takes outcomes, gives an exposition. Every method may be called by any thread.
 
     `dropped_log_lines` tells how many lines could not be written since the start; `contact` is
-    None where no API server is watched.
+    None where no API server is watched. A process that does not keep its node `in_sync` says
+    nothing of that: a node that was put back is no cause for alarm.
     """
 
     def __init__(
-        self, *, version: str, dropped_log_lines: Callable[[], int], contact: Contact | None = None
+        self,
+        *,
+        version: str,
+        dropped_log_lines: Callable[[], int],
+        contact: Contact | None = None,
+        keeps_in_sync: bool = True,
     ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # half of the series, unread
         self.registry = CollectorRegistry()
-        self._present = _Present(version=version, dropped_log_lines=dropped_log_lines)
+        self._present = _Present(
+            version=version, dropped_log_lines=dropped_log_lines, keeps_in_sync=keeps_in_sync
+        )
         self.registry.register(self._present)
         if contact is not None:
             self.registry.register(_ApiServer(contact))
@@ -94,8 +102,11 @@ class Metrics:
 class _Present(Collector):
     """The last outcome as metrics, and what else has one value at a time."""
 
-    def __init__(self, *, version: str, dropped_log_lines: Callable[[], int]) -> None:
+    def __init__(
+        self, *, version: str, dropped_log_lines: Callable[[], int], keeps_in_sync: bool
+    ) -> None:
         self._version = version
+        self._keeps_in_sync = keeps_in_sync
         self._dropped_log_lines = dropped_log_lines
         self._last: tuple[Outcome | None, float] = (None, 0.0)
 
@@ -108,16 +119,8 @@ class _Present(Collector):
         """Render one consistent state."""
         outcome, success = self._last
         yield _family("build_info", "The running version", ["version"], [((self._version,), 1)])
-        yield _gauge(
-            "in_sync",
-            "Whether the runtime was seen to pull as the cluster asks (0 before the first pass)",
-            float(outcome is not None and outcome.in_sync),
-        )
-        yield _gauge(
-            "last_success_timestamp_seconds",
-            "When a pass last ended with the node in sync",
-            success,
-        )
+        if self._keeps_in_sync:
+            yield from _in_sync(outcome, success)
         yield CounterMetricFamily(
             "registry_agent_log_lines_dropped",
             "Log lines not written because nobody read them in time",
@@ -128,6 +131,19 @@ class _Present(Collector):
     def describe(self) -> Iterator[Metric]:
         """Name the metrics, for the registry to refuse a second of the same name."""
         return self.collect()
+
+
+def _in_sync(outcome: Outcome | None, success: float) -> Iterator[Metric]:
+    yield _gauge(
+        "in_sync",
+        "Whether the runtime was seen to pull as the cluster asks (0 before the first pass)",
+        float(outcome is not None and outcome.in_sync),
+    )
+    yield _gauge(
+        "last_success_timestamp_seconds",
+        "When a pass last ended with the node in sync",
+        success,
+    )
 
 
 class _ApiServer(Collector):

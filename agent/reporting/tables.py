@@ -25,9 +25,15 @@ def table_lines(cells: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "   ".join(map(str.ljust, row, widths)).rstrip()
 
 
-def fleet_lines(fleet: Fleet) -> Iterator[str]:
-    """A line per node, the totals, and by name those that say nothing."""
-    yield from table_lines([HEADER, *(_cells(row, fleet.now) for row in fleet.rows)])
+def fleet_lines(fleet: Fleet, *, most_rows: int | None = None) -> Iterator[str]:
+    """A line per node, the totals, and by name those that say nothing.
+
+    Of more than `most_rows` nodes only the first, which are the worst, have a line.
+    """
+    rows = fleet.rows[:most_rows]
+    yield from table_lines([HEADER, *(_cells(row, fleet.now) for row in rows)])
+    if len(rows) < len(fleet.rows):
+        yield f"... and {len(fleet.rows) - len(rows)} more"
     totals = ", ".join(f"{count} {state}" for state, count in fleet.totals.items())
     yield f"nodes: {len(fleet.rows)}{f' ({totals})' if totals else ''}"
     for state, words in _SAID.items():

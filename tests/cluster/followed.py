@@ -33,6 +33,7 @@ READ_SECONDS = 1.0
 class Followed:
     source: KubernetesSource
     wake: threading.Event
+    stop: threading.Event
 
     @property
     def ends(self) -> dict[str, int]:
@@ -65,19 +66,20 @@ def following(
     *references: str,
     access: Access | None = None,
     timing: Timing = QUICK,
+    read_seconds: float = READ_SECONDS,
 ) -> Iterator[Followed]:
-    wake = threading.Event()
-    with api_over(access or cluster.access, read_seconds=READ_SECONDS) as api:
+    wake, stop = threading.Event(), threading.Event()
+    with api_over(access or cluster.access, read_seconds=read_seconds) as api:
         source = KubernetesSource(
             api=api,
             wanted=wanted(cluster, *references),
             changed=wake.set,
-            stop=threading.Event(),
+            stop=stop,
             timing=timing,
         )
         source.start()
         try:
-            yield Followed(source=source, wake=wake)
+            yield Followed(source=source, wake=wake, stop=stop)
         finally:
             source.close()
 

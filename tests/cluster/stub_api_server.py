@@ -5,6 +5,8 @@ request; it answers in its own way and returns true, or leaves the request to th
 """
 
 import json
+import select
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -106,6 +108,12 @@ class Request(BaseHTTPRequestHandler):
     def wait(self, seconds: float) -> None:
         self.server.closing.wait(seconds)
 
+    def await_end(self) -> None:
+        """Wait until the client has gone."""
+        while not self.server.closing.is_set():
+            if select.select([self.connection], [], [], 0.05)[0]:
+                return
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
 
@@ -164,6 +172,7 @@ class StubApiServer(ThreadingHTTPServer):
         self.port: int = self.server_address[1]
         self.objects = Objects()
         self.requests: list[tuple[float, str]] = []
+        self._open: set[socket.socket] = set()
         self.closing = threading.Event()
         self.bookmark_seconds = 0.1
         self.behave()
@@ -173,6 +182,17 @@ class StubApiServer(ThreadingHTTPServer):
         context.load_cert_chain(pem)
         self.context = context
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    def cut_connections(self) -> None:
+        """All that are open, as a restart does."""
+        for connection in tuple(self._open):
+            with suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
     def behave(self) -> None:
         """Well, from now on."""
         self.misbehave = lambda _: False
@@ -180,7 +200,11 @@ class StubApiServer(ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """In the thread of the connection; the handshake too."""
         with suppress(OSError), self.context.wrap_socket(request, server_side=True) as secure:
-            self.RequestHandlerClass(secure, client_address, self)
+            self._open.add(secure)
+            try:
+                self.RequestHandlerClass(secure, client_address, self)
+            finally:
+                self._open.discard(secure)
 
     def handle_error(self, request: object, client_address: object) -> None:
         pass  # a client that went away

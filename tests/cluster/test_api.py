@@ -161,6 +161,21 @@ def test_an_answer_that_drips_is_given_up(tmp_path: Path) -> None:
         pause.set()
 
 
+def test_headers_that_drip_are_given_up(tmp_path: Path) -> None:
+    pause = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+        while not pause.wait(0.05):
+            connection.sendall(b"x")
+
+    with talking(tmp_path, drip, read_seconds=0.3) as (api, _):
+        with pytest.raises(ApiUnreachableError):
+            api.get(PATH)
+        pause.set()
+
+
 def test_events_come_one_by_one_however_they_are_cut(tmp_path: Path) -> None:
     text = b'{"type": "ADDED", "object": {}}\n{"type": "MODIFIED", "object": {}}\n'
     pieces = [bytes([byte]) for byte in text]
@@ -191,7 +206,7 @@ def test_an_error_event_is_a_refusal(tmp_path: Path) -> None:
     assert (caught.value.status, caught.value.reason) == (410, "Expired")
 
 
-def test_a_silent_stream_is_given_up_and_one_cut_off_just_ends(tmp_path: Path) -> None:
+def test_a_silent_stream_is_given_up_and_ends_at_once_when_all_shall(tmp_path: Path) -> None:
     silence = threading.Event()
 
     def speak(connection: socket.socket) -> None:
@@ -205,8 +220,7 @@ def test_a_silent_stream_is_given_up_and_one_cut_off_just_ends(tmp_path: Path) -
         with api.stream(PATH, WATCH, idle_seconds=60, max_seconds=60) as stream:
             seen = iter(stream)
             assert next(seen) == {"type": "ADDED"}
-            threading.Timer(0.1, stream.cut).start()
+            threading.Timer(0.1, api.close).start()
             with pytest.raises(ApiError):
                 next(seen)
-        stream.cut()  # nothing is left to cut
         silence.set()

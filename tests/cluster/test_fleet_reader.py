@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cluster.api_errors import ApiRefusedError
-from agent.cluster.fleet_reader import DAEMON_SETS, NODES, PAGE, read_fleet
+from agent.cluster.fleet_reader import DAEMON_SETS, NODES, PAGE, FleetReader
 from agent.cluster.leases import LEASES, NodeLeases
 from agent.cluster.node_identity import NodeIdentity
-from agent.errors import Reason
+from agent.errors import ClusterTrouble, Reason
 from agent.planning.fleet import Fleet
 from agent.planning.node_state import NodeState, State, node_state
 from tests.anchors import NOW, trust_sha256
 from tests.cluster.fake_api import FakeApi, Object, refusal
+from tests.fakes import FakeClock
 from tests.worlds import converged
 
 OK = NodeState(state=State.OK, reason=None, runtime="containerd 2.1.9", version="1.0")
@@ -56,7 +56,7 @@ def say(api: FakeApi, name: str, state: NodeState = OK) -> None:
 
 
 def read(api: FakeApi) -> Fleet:
-    return read_fleet(api, now=NOW + timedelta(minutes=1))
+    return FleetReader(api, FakeClock(NOW + timedelta(minutes=1))).read()
 
 
 def test_nodes_and_leases_meet_in_one_table() -> None:
@@ -111,7 +111,7 @@ def test_whom_a_daemonset_selects_may_be_hidden() -> None:
 def test_what_else_is_refused_is_told(path: str) -> None:
     api = with_nodes(node("node-1"))
     api.failing[path] = refusal(500)
-    with pytest.raises(ApiRefusedError):
+    with pytest.raises(ClusterTrouble, match="the fake refuses"):
         read(api)
 
 

@@ -247,12 +247,16 @@ class TestServerAway:
         assert node.state == "ok"
         assert node.events == ["RegistryInSync"]
 
-    def test_is_complained_of_once(self) -> None:
+    def test_is_complained_of_once_each_time(self) -> None:
         node = Node(FakeApi(failing={"/": DOWN}))
         node.find(OK)
         node.later(3600)
+        assert [problem.reason for problem in node.said] == [Reason.API_UNREACHABLE]
+        node.api.failing.clear()
+        node.later(RETRY_SECONDS)
+        node.api.failing["/"] = DOWN
+        node.later(3600)
         assert [problem.reason for problem in node.said] == [Reason.API_UNREACHABLE] * 2
-        assert len({problem.where for problem in node.said}) == 1
 
     def test_gets_the_time_it_asks_for(self) -> None:
         busy = refusal(429)

@@ -6,7 +6,7 @@ import pytest
 
 from agent.errors import Reason
 from agent.planning.answers import Answers, Unanswered
-from agent.planning.change import Decision, decide_change, decide_creation
+from agent.planning.change import Decision, decide_change, decide_creation, union
 from agent.planning.desires import Desire
 from agent.planning.model import ProbeResult, ProbeStep, Proof, Route
 from tests.anchors import ders, fingerprint, trust_sha256
@@ -14,6 +14,7 @@ from tests.worlds import KNATIVE, LONG, NEW_IP, OLD_IP, endpoint, route
 
 GOOD = ProbeResult(reached=frozenset())
 BAD = ProbeResult(reached=frozenset(), reason=Reason.TIMEOUT, detail="no answer")
+REFUTED = ProbeResult(reached=frozenset({ProbeStep.TCP}), reason=Reason.UNKNOWN_AUTHORITY)
 PULLED = Proof(reason=None, detail="not found")
 UNTOLD = Proof(reason=Reason.RUNTIME_UNREACHABLE, detail="no socket")
 NOT_PULLED = Proof(reason=Reason.RUNTIME_IGNORES_FILES, detail="lookup")
@@ -25,7 +26,13 @@ BOTH_OTHER = route(NEW_IP, 2)
 MORE_TRUST = route(OLD_IP, 1, 2)
 
 
-def desire(ders: tuple[bytes, ...], *, revoked: int = 0, released: tuple[str, ...] = ()) -> Desire:
+def desire(
+    ders: tuple[bytes, ...],
+    *,
+    revoked: int = 0,
+    released: tuple[str, ...] = (),
+    proven: Route | None = None,
+) -> Desire:
     return Desire(
         registry=KNATIVE,
         hosts=(LONG,),
@@ -34,6 +41,7 @@ def desire(ders: tuple[bytes, ...], *, revoked: int = 0, released: tuple[str, ..
         ders=ders,
         revoked=frozenset({fingerprint(revoked)} if revoked else ()),
         released=frozenset(released),
+        proven=proven,
     )
 
 
@@ -45,10 +53,13 @@ def change(
     revoked: int = 0,
     released: tuple[str, ...] = (),
     apply_held: bool = False,
+    otherwise: ProbeResult = BAD,
+    proven: Route | None = None,
 ) -> Decision:
-    probes = {way: GOOD if way in working else BAD for way in (present, proposed)}
+    """The change, where the routes in `working` work and the others fare `otherwise`."""
+    probes = {way: GOOD if way in working else otherwise for way in (present, proposed)}
     return decide_change(
-        desire=desire(proposed.ders, revoked=revoked, released=released),
+        desire=desire(proposed.ders, revoked=revoked, released=released, proven=proven),
         present=present,
         wanted=proposed.endpoint,
         apply_held=apply_held,
@@ -93,9 +104,39 @@ def test_what_passes_the_probe_is_written(sentence: str) -> None:
 
 
 @pytest.mark.parametrize("sentence", CHANGES)
-def test_what_fails_is_written_where_nothing_works_anyway(sentence: str) -> None:
+def test_while_nothing_answers_the_endpoint_changes_and_anchors_are_only_added(
+    sentence: str,
+) -> None:
+    """A registry that is down says nothing against the CA that it was trusted by."""
     present, proposed = present_for(sentence), CHANGES[sentence]
-    assert change(present, proposed) == Decision(route=proposed)
+    decision = change(present, proposed)
+    both = union(present.ders, proposed.ders)
+    assert decision.route == Route(endpoint=proposed.endpoint, ders=both)
+    assert (decision.problem is None) is (both == proposed.ders)
+
+
+@pytest.mark.parametrize("sentence", CHANGES)
+def test_what_the_registry_itself_refutes_is_replaced(sentence: str) -> None:
+    present, proposed = present_for(sentence), CHANGES[sentence]
+    assert change(present, proposed, otherwise=REFUTED) == Decision(route=proposed)
+
+
+def test_but_anchors_that_once_worked_stay() -> None:
+    """It may show a strange certificate only while it starts."""
+    decision = change(OTHER_TRUST, route(OLD_IP, 3), otherwise=REFUTED, proven=OLD)
+    assert decision.route == route(OLD_IP, 1, 3)
+    assert decision.problem is not None
+
+
+def test_anchors_that_never_worked_do_not_gather() -> None:
+    """Of the trust that stands, 2 was held back before and was never seen to work."""
+    decision = change(MORE_TRUST, route(OLD_IP, 3), proven=OLD)
+    assert decision.route == route(OLD_IP, 1, 3)
+
+
+def test_a_revoked_anchor_leaves_although_it_once_worked() -> None:
+    decision = change(OLD, OTHER_TRUST, revoked=1, proven=OLD)
+    assert decision == Decision(route=OTHER_TRUST)
 
 
 @pytest.mark.parametrize("sentence", CHANGES)

@@ -1,14 +1,15 @@
 """The last view that could be used comes back from the disk as it went, or not at all."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.planning.known_good import GoodService, KnownGood, decode, encode
-from agent.planning.model import RegistryName
-from tests.worlds import KNATIVE
+from agent.planning.known_good import GoodService, KnownGood, decode, encode, remember
+from agent.planning.model import RegistryName, Route
+from tests.worlds import KNATIVE, NEW_IP, route
 
 GOOD = KnownGood(
     services={
@@ -19,22 +20,37 @@ GOOD = KnownGood(
         )
     },
     bundles={"configmap:a/b": "-----BEGIN"},
+    proven={KNATIVE: route()},
 )
 labels = st.from_regex(r"[a-z]{1,5}", fullmatch=True)
+names = st.builds(RegistryName, namespace=labels, name=labels)
 services = st.builds(
     GoodService,
-    registry=st.builds(RegistryName, namespace=labels, name=labels),
+    registry=names,
     addresses=st.lists(st.ip_addresses(), max_size=2).map(tuple),
     port=st.integers(1, 65535),
 )
 
 
-@given(st.lists(services, max_size=3), st.dictionaries(labels, st.text(), max_size=2))
+proven = st.dictionaries(names, st.sampled_from([route(), route(NEW_IP, 1, 2, port=443)]))
+
+
+@given(st.lists(services, max_size=3), st.dictionaries(labels, st.text(), max_size=2), proven)
 def test_it_comes_back_from_json_as_it_went(
-    items: list[GoodService], bundles: dict[str, str]
+    items: list[GoodService], bundles: dict[str, str], proven: dict[RegistryName, Route]
 ) -> None:
-    known_good = KnownGood(services={item.registry: item for item in items}, bundles=bundles)
+    known_good = KnownGood(
+        services={item.registry: item for item in items}, bundles=bundles, proven=proven
+    )
     assert decode(encode(known_good)) == known_good
+
+
+def test_a_route_that_works_is_remembered_of_registries_that_are_asked_for() -> None:
+    stranger = RegistryName(namespace="registry", name="stranger")
+    moved = route(NEW_IP)
+    remembered = remember(GOOD, {KNATIVE: moved, stranger: moved})
+    assert remembered == replace(GOOD, proven={KNATIVE: moved})
+    assert remember(GOOD, {}) == GOOD
 
 
 def test_what_another_version_wrote_is_not_used() -> None:
@@ -51,6 +67,8 @@ BROKEN = {
     "an address that is none": encode(GOOD).replace("fd00::50", "fd00::xx"),
     "a port that is none": encode(GOOD).replace("5000", '"https"'),
     "a port without end": encode(GOOD).replace("5000", "1e999"),
+    "a route without trust": encode(GOOD).replace("CERTIFICATE", "NONE"),
+    "no proven routes": '{"schema": 1, "services": [], "bundles": {}}',
     "bundles that are a list": '{"schema": 1, "services": [], "bundles": []}',
     "nesting without end": "[" * 100_000,
 }

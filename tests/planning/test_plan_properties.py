@@ -11,7 +11,7 @@ from agent.planning.pem import find_certificates
 from agent.planning.steps import AwaitReaders
 from tests.anchors import anchor, fingerprint
 from tests.fakes import CrashNow
-from tests.planning.histories import ADDRESSES, Past, Wish, pasts, wishes
+from tests.planning.histories import ADDRESSES, Past, Wish, anchors, pasts, wishes
 from tests.worlds import ROOT, WITHDRAW_AFTER, World, after_each_step, bundle, service
 
 
@@ -71,6 +71,32 @@ def test_what_was_pulled_before_is_pulled_at_every_step(past: Past, wish: Wish) 
     world = past.world()
     wish.come_true(world)
     assert_pulled_at_every_step(world)
+
+
+@given(past=pasts(), trusts=st.lists(anchors, min_size=1, max_size=2), restarted=st.booleans())
+def test_a_registry_that_was_only_down_is_pulled_again(
+    past: Past, trusts: list[list[int]], *, restarted: bool
+) -> None:
+    """Whatever the bundle said while nothing answered; its address stays the same."""
+    world = past.world()
+    world.run()
+    services = world.source.view().services
+    pulled = [
+        host
+        for host in host_names(world)
+        for item in services
+        if registry_of(host) == item.registry and world.pulls(host)
+        if (stands := world.stands(host)) and str(stands.endpoint.address) in item.cluster_ips
+    ]
+    serving = dict(world.network.serving)
+    world.network.serving.clear()
+    for trust in trusts:
+        world.ask(*services, trust=bundle(*trust))
+        world.run()
+        if restarted:
+            world.restart()
+    world.network.serving.update(serving)
+    assert [host for host in pulled if not world.pulls(host)] == []
 
 
 @given(old=st.integers(1, 3), new=st.integers(1, 3), addresses=st.permutations(ADDRESSES))

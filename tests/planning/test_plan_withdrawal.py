@@ -44,12 +44,22 @@ def test_another_port_makes_other_names_and_the_old_ones_go_later() -> None:
     assert lines(world.plan()) == [f"remove {LONG}", f"remove {SHORT}"]
 
 
-def test_another_cluster_domain_makes_other_names() -> None:
+def test_another_cluster_domain_makes_other_names_and_takes_none_that_is_served() -> None:
     world = converged()
     world.rules = Rules(domain="corp.example", references={"": REFERENCE})
     world.restart()
     assert lines(world.plan()) == ["create knative.registry.svc.corp.example:5000"]
-    assert reasons(world.plan()) == [Reason.WITHDRAWAL_PENDING]
+    world.run()
+    world.clock.advance(WITHDRAW_AFTER)
+    assert world.reasons() == {Reason.UNLABELLED_STILL_SERVING}
+    assert world.pulls()
+    assert lines(world.plan(apply_held=True)) == [f"remove {LONG}"]
+
+
+def test_a_registry_that_nobody_asks_for_is_one_problem_whatever_its_names() -> None:
+    world = converged(service(port=443))
+    world.ask()
+    assert reasons(world.plan()) == [Reason.UNLABELLED_STILL_SERVING]
 
 
 def test_the_last_withdrawal_takes_the_directories_that_were_made_for_it() -> None:

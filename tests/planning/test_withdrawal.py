@@ -10,11 +10,12 @@ from agent.planning.answers import Answers, Unanswered
 from agent.planning.desires import Desire, Desires
 from agent.planning.known_good import KnownGood
 from agent.planning.ledger import Ledger
-from agent.planning.model import ProbeResult, ProbeStep
+from agent.planning.model import ProbeResult, ProbeStep, RegistryName
 from agent.planning.ownership import Ours
+from agent.planning.sheet import Occasion
 from agent.planning.withdrawal import Withdrawal, judge_withdrawal
 from tests.anchors import NOW
-from tests.worlds import KNATIVE, LONG, ROOT, WITHDRAW_AFTER, route
+from tests.worlds import KNATIVE, LONG, NEW_IP, OLD_IP, ROOT, WITHDRAW_AFTER, route
 
 FOLDER = ROOT.child(LONG)
 LONG_AGO = NOW - WITHDRAW_AFTER
@@ -38,6 +39,7 @@ def judge(
     since: object = None,
     probe: ProbeResult | None = None,
     damaged: bool = False,
+    apply_held: bool = False,
 ) -> Withdrawal:
     present = None if damaged else route()
     return judge_withdrawal(
@@ -46,8 +48,7 @@ def judge(
         ours=Ours(files={}, route=present, in_ledger=True),
         desires=desires,
         ledger=Ledger(unwanted_since={FOLDER.path: since} if since else {}),
-        now=NOW,
-        withdraw_after=WITHDRAW_AFTER,
+        occasion=Occasion(now=NOW, withdraw_after=WITHDRAW_AFTER, apply_held=apply_held),
         answers=Answers(probes={route(): probe} if probe else {}),
     )
 
@@ -102,18 +103,42 @@ def test_it_asks_whether_it_serves() -> None:
     assert question.value.routes == {route()}
 
 
-def test_an_old_name_of_a_registry_that_is_wanted_goes_though_its_endpoint_serves() -> None:
+def wanted_elsewhere(*, registry: RegistryName = KNATIVE, released: str = "") -> Desires:
+    """A registry is wanted at the same address, under other names."""
     wanted = Desire(
-        registry=KNATIVE,
+        registry=registry,
         hosts=(),
-        addresses=(),
+        addresses=(route().endpoint.address,),
         port=443,
         ders=(),
         revoked=frozenset(),
-        released=frozenset(),
+        released=frozenset({released}),
     )
-    renamed = replace(GONE, wanted=(wanted,))
-    assert judge(renamed, since=LONG_AGO, probe=SERVING) == Withdrawal(remove=True)
+    return replace(GONE, wanted=(wanted,))
+
+
+def test_an_old_name_stays_while_its_endpoint_serves() -> None:
+    """The port or the cluster domain may have been changed by mistake."""
+    verdict = judge(wanted_elsewhere(), since=LONG_AGO, probe=SERVING)
+    assert not verdict.remove
+    assert verdict.problem is not None
+    assert verdict.problem.reason is Reason.UNLABELLED_STILL_SERVING
+
+
+def test_a_person_lets_it_go_though_it_serves() -> None:
+    assert judge(GONE, probe=SERVING, apply_held=True) == Withdrawal(remove=True)
+
+
+@pytest.mark.parametrize("registry", [KNATIVE, RegistryName(namespace="registry", name="renamed")])
+def test_so_does_the_annotation_of_the_service_that_has_its_address(
+    registry: RegistryName,
+) -> None:
+    released = wanted_elsewhere(registry=registry, released=OLD_IP)
+    assert judge(released, probe=SERVING) == Withdrawal(remove=True)
+
+
+def test_an_annotation_with_another_address_does_not() -> None:
+    assert not judge(wanted_elsewhere(released=NEW_IP), probe=SERVING).remove
 
 
 def test_after_the_wait_a_damaged_directory_goes_unasked() -> None:

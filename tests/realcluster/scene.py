@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import yaml
 
@@ -15,10 +16,9 @@ from tests.ground.image_builder import BuiltImage
 from tests.ground.manifests import LABEL
 from tests.ground.namespaces import wait_until
 from tests.manifests.kustomizations import DEPLOY
+from tests.realnode.scene import ADDRESS, CERTS_D, HOST, server_in
 
 AGENT = "registry-node-agent"
-ADDRESS, OTHER_ADDRESS = "10.96.0.50", "10.96.0.51"
-HOST = "knative.registry.svc.cluster.local"
 SERVICE = ("service/knative", "--namespace=registry")
 
 
@@ -130,6 +130,17 @@ class Scene:
         """Wait until the node's Lease tells that."""
         what = f"the node is {state} {reason}".strip()
         wait_until(lambda: self.node_state() == (state, reason), what=what, seconds=seconds)
+
+    @property
+    def hosts_file(self) -> Path:
+        """What the node's containerd reads about the registry."""
+        return self.cluster.node.root / CERTS_D / HOST / "hosts.toml"
+
+    def wait_for_address(self, address: str, *, seconds: float = 60.0) -> None:
+        """Wait until the node pulls from that address."""
+        what = f"the node pulls from {address}"
+        server = f"https://{address}"
+        wait_until(lambda: server_in(self.hosts_file) == server, what=what, seconds=seconds)
 
     def agent_log(self) -> str:
         """What the agent's pod has said."""

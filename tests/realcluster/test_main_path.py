@@ -3,7 +3,8 @@
 import pytest
 
 from tests.ground.manifests import LABEL
-from tests.realcluster.scene import ADDRESS, OTHER_ADDRESS, SERVICE, Scene
+from tests.realcluster.scene import SERVICE, Scene
+from tests.realnode.scene import ADDRESS, OTHER_ADDRESS
 
 pytestmark = pytest.mark.realcluster
 

@@ -93,9 +93,14 @@ class Scene:
 
     def endpoint(self, *, host: str = HOST) -> str:
         """The server that our file of a host names; empty when there is none."""
-        try:
-            text = self.host_file("hosts.toml", host=host).read_text()
-        except FileNotFoundError:
-            return ""
-        line = next((line for line in text.splitlines() if line.startswith("server = ")), "")
-        return line.partition(" = ")[2].strip('"')
+        return server_in(self.host_file("hosts.toml", host=host))
+
+
+def server_in(hosts_file: Path) -> str:
+    """The server that a hosts.toml of ours names; empty when there is none."""
+    try:
+        text = hosts_file.read_text()
+    except FileNotFoundError:
+        return ""
+    line = next((line for line in text.splitlines() if line.startswith("server = ")), "")
+    return line.partition(" = ")[2].strip('"')

@@ -1,11 +1,15 @@
 """A change that would break pulls which work is held, until a person says otherwise."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from tests.ground.certificates import Authority, bundle
 from tests.ground.node import Node
 from tests.ground.registry import Registry
-from tests.realnode.scene import ADDRESS, DEAD_ADDRESS, HOST, OTHER_ADDRESS, Scene
+from tests.realnode.scene import ADDRESS, CERTS_D, DEAD_ADDRESS, HOST, HOSTS, OTHER_ADDRESS, Scene
 
 pytestmark = [
     pytest.mark.realnode,
@@ -48,6 +52,53 @@ def test_a_wrong_ca_is_held_pulls_go_on_and_apply_held_applies_it(scene: Scene, 
     assert "unknown-authority" in forced.reasons
     assert wrong.pem in scene.host_file("ca.crt").read_text()
     assert "unknown authority" in scene.pull().error
+
+
+@contextmanager
+def refusing(scene: Scene) -> Iterator[None]:
+    scene.registry.close_front("main")
+    yield
+    scene.serve()
+
+
+@contextmanager
+def hanging(scene: Scene) -> Iterator[None]:
+    with scene.registry.hanging(fronts=True):
+        yield
+
+
+@contextmanager
+def unroutable(scene: Scene) -> Iterator[None]:
+    scene.node.remove_address(ADDRESS)
+    yield
+    scene.node.add_address(ADDRESS)
+
+
+DOWN = {"connection-refused": refusing, "timeout": hanging, "unreachable": unroutable}
+
+
+@pytest.mark.parametrize("reason", DOWN)
+def test_a_hold_outlives_a_registry_that_is_down(scene: Scene, wrong: Authority, reason: str):
+    scene.manifests.trust_bundle(wrong.pem)
+    assert scene.agent.sync().reasons == ("held",)
+
+    with DOWN[reason](scene):
+        down = scene.agent.sync()
+
+    assert (down.status, set(down.reasons)) == (1, {"held", reason})
+    assert scene.authority.pem in scene.host_file("ca.crt").read_text()
+    assert scene.pull().error == ""
+    assert scene.agent.sync().reasons == ("held",)
+
+
+def test_a_hold_outlives_the_loss_of_the_files(scene: Scene, wrong: Authority):
+    scene.manifests.trust_bundle(wrong.pem)
+    assert scene.agent.sync().reasons == ("held",)
+    for host in HOSTS:
+        shutil.rmtree(scene.node.root / CERTS_D / host)
+
+    assert scene.agent.sync().reasons == ("held",)
+    assert scene.pull().error == ""
 
 
 def test_a_held_ca_is_applied_by_an_annotation_that_names_it(scene: Scene, wrong: Authority):

@@ -5,7 +5,7 @@ import pytest
 from tests.ground.namespaces import wait_until
 from tests.ground.node import Node
 from tests.ground.registry import Registry
-from tests.realnode.scene import ADDRESS, CERTS_D, HOST, Scene
+from tests.realnode.scene import ADDRESS, CERTS_D, HOST, SHORT_HOST, Scene
 
 pytestmark = [
     pytest.mark.realnode,
@@ -85,6 +85,24 @@ def test_a_service_that_is_gone_with_its_endpoint_is_withdrawn_after_the_wait(sc
     )
 
     assert ours(scene) == []
+
+
+def test_the_names_of_another_port_stay_while_they_serve_and_go_when_a_person_says_so(
+    scene: Scene,
+):
+    scene.serve("other", port=5000)
+    ports = [{"port": 443, "name": "web"}, {"port": 5000, "name": "https"}]
+    scene.manifests.service(cluster_ips=[ADDRESS], ports=ports)
+
+    kept = scene.agent.sync("--withdraw-after", "0s")
+    assert (kept.status, kept.reasons) == (1, ("unlabelled-still-serving",))
+    assert scene.pull().error == ""
+    assert scene.resolves(f"{HOST}:5000")
+
+    annotations = {"registry-node-agent.internal/apply-held": ADDRESS}
+    scene.manifests.service(cluster_ips=[ADDRESS], ports=ports, annotations=annotations)
+    assert scene.agent.sync().status == 0
+    assert ours(scene) == sorted(f"{host}:5000" for host in (HOST, SHORT_HOST))
 
 
 @pytest.mark.parametrize("unknown", UNKNOWN)

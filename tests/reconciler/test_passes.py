@@ -90,6 +90,39 @@ def test_a_wrong_ca_is_held_until_a_person_says_so() -> None:
     assert not world.pulls()
 
 
+def test_a_hold_outlives_the_registry_being_down() -> None:
+    world = converged()
+    world.ask(service(), trust=bundle(2))
+    assert world.reasons() == {Reason.HELD}
+    world.fall_silent()
+    world.restart()
+    assert world.reasons() == {Reason.HELD, Reason.CONNECTION_REFUSED}
+    world.serve()
+    assert world.pulls()
+    assert world.reasons() == {Reason.HELD}
+    world.serve(signed_by=2)
+    assert world.run().in_sync
+    assert world.stands(LONG) == route(OLD_IP, 2)
+
+
+def test_a_hold_outlives_the_loss_of_the_files() -> None:
+    world = converged()
+    world.ask(service(), trust=bundle(2))
+    assert world.reasons() == {Reason.HELD}
+    for path in [path for path in world.files.tree if path.startswith(f"{ROOT.path}/")]:
+        del world.files.tree[path]
+    world.restart()
+    assert world.reasons() == {Reason.HELD}
+    assert world.stands(LONG) == route(OLD_IP, 1)
+
+
+def test_what_worked_before_a_withdrawal_is_forgotten_with_it() -> None:
+    world = converged()
+    world.ask(service(label="false"))
+    world.run()
+    assert world.state.load_known_good().proven == {}
+
+
 def test_a_held_change_is_written_once_it_works() -> None:
     world = converged()
     world.ask(service(), trust=bundle(2))

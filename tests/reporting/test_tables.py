@@ -41,6 +41,12 @@ def test_a_fleet_is_a_table_its_totals_and_the_names_of_those_that_say_nothing()
     assert (silent, without) == ("gone silent: node-3", "no agent: node-10")
 
 
+def test_of_a_fleet_that_is_larger_than_the_screen_the_worst_are_shown() -> None:
+    _, worst, more, *_ = fleet_lines(FLEET, most_rows=1)
+    assert worst.startswith("node-3")
+    assert more == "... and 2 more"
+
+
 def test_a_fleet_of_nobody_says_so() -> None:
     assert list(fleet_lines(Fleet(rows=(), now=NOW)))[1:] == ["nodes: 0"]
 

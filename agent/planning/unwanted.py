@@ -1,0 +1,60 @@
+"""Directories of ours that nobody asks for, or that the runtime no longer reads."""
+
+from dataclasses import replace
+
+from agent.planning.desires import Desires
+from agent.planning.hostnames import registry_of
+from agent.planning.model import Folder, RegistryName, Route
+from agent.planning.ownership import Ours
+from agent.planning.revocation import without_revoked
+from agent.planning.sheet import Sheet
+from agent.planning.withdrawal import judge_withdrawal
+
+
+def review_unwanted(sheet: Sheet, desires: Desires) -> None:
+    """Decide on the directories whose name nobody asks for. Raises Unanswered."""
+    wanted = {host for desire in desires.wanted for host in desire.hosts}
+    since = {}
+    for folder in sheet.node.host_folders():
+        owner = sheet.node.owner(folder)
+        registry = registry_of(folder.name)
+        if folder.name in wanted or registry is None or not isinstance(owner, Ours):
+            continue
+        sheet.adopt(folder, owner)
+        verdict = judge_withdrawal(
+            registry=registry,
+            folder=folder,
+            ours=owner,
+            desires=desires,
+            ledger=sheet.node.ledger,
+            occasion=sheet.occasion,
+            answers=sheet.answers,
+        )
+        if verdict.problem is not None:
+            sheet.report(verdict.problem)
+        if verdict.unwanted_since is not None:
+            since[folder.path] = verdict.unwanted_since
+        if verdict.remove:
+            sheet.draft.remove(folder)
+            continue
+        revoked = desires.revoked_for(registry)
+        sheet.keep(registry, folder, owner, revoked)
+        if owner.route is not None and (registry in desires.kept or not desires.certain):
+            _watch_on(sheet, registry, folder, owner.route, revoked)
+    sheet.ledger = replace(sheet.ledger, unwanted_since=since)
+
+
+def leave_unread_roots(sheet: Sheet) -> None:
+    """Directories of ours in roots that the runtime no longer reads."""
+    for folder in sheet.ledger.folders() if sheet.node.settled and sheet.node.roots else ():
+        if folder.parent not in sheet.node.roots and sheet.is_there(folder):
+            sheet.draft.remove(folder)
+
+
+def _watch_on(
+    sheet: Sheet, registry: RegistryName, folder: Folder, route: Route, revoked: frozenset[str]
+) -> None:
+    """Go on probing what is kept although its Service, or its bundle, is unknown now."""
+    left = without_revoked(route.ders, revoked)
+    if left:
+        sheet.will_stand(registry, folder, replace(route, ders=left))
