@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
@@ -14,7 +14,7 @@ from tests.ground.certificates import Authority
 from tests.ground.cluster import Cluster
 from tests.ground.image_builder import BuiltImage
 from tests.ground.manifests import LABEL
-from tests.ground.namespaces import wait_until
+from tests.ground.namespaces import NodeTroubleError, wait_until
 from tests.manifests.kustomizations import DEPLOY
 from tests.realnode.scene import ADDRESS, CERTS_D, HOST, server_in
 
@@ -29,6 +29,7 @@ class Scene:
         self.cluster = cluster
         self.kubectl = cluster.kubectl
         self.authority = Authority.create(name="cluster registry CA")
+        self.overlay = cluster.control_plane.directory / "overlay"
         loading.load(image.archive, node=cluster.node)
 
     def start(self) -> None:
@@ -62,12 +63,11 @@ class Scene:
 
     def deploy(self) -> None:
         """`kubectl apply -k` of our manifests, with the image that `make load` brought."""
-        overlay = self.cluster.control_plane.directory / "overlay"
-        overlay.mkdir()
+        self.overlay.mkdir()
         image = {"name": AGENT, "newName": f"localhost/{AGENT}", "newTag": __version__}
-        content = {"resources": [os.path.relpath(DEPLOY, overlay)], "images": [image]}
-        (overlay / "kustomization.yaml").write_text(yaml.dump(content))
-        self.kubectl("apply", f"--kustomize={overlay}")
+        content = {"resources": [os.path.relpath(DEPLOY, self.overlay)], "images": [image]}
+        (self.overlay / "kustomization.yaml").write_text(yaml.dump(content))
+        self.kubectl("apply", f"--kustomize={self.overlay}")
 
     def publish_bundle(self) -> None:
         """The CA certificate that nodes are to trust."""
@@ -100,11 +100,8 @@ class Scene:
 
     def wait_for_pod(self, name: str, *, state: str, seconds: float = 90.0) -> None:
         """Wait until a pod is `Running`, or waits for one of the reasons that hold `state`."""
-
-        def is_there() -> bool:
-            return state in self.pod_state(name)
-
-        wait_until(is_there, what=f"pod {name} is {state}", seconds=seconds)
+        what = f"pod {name} is {state}"
+        self._wait(lambda: state in self.pod_state(name), what=what, seconds=seconds)
 
     def pod_state(self, name: str) -> str:
         """`Running`, or why it is not."""
@@ -129,7 +126,7 @@ class Scene:
     def wait_for_node(self, state: str, reason: str = "", *, seconds: float = 60.0) -> None:
         """Wait until the node's Lease tells that."""
         what = f"the node is {state} {reason}".strip()
-        wait_until(lambda: self.node_state() == (state, reason), what=what, seconds=seconds)
+        self._wait(lambda: self.node_state() == (state, reason), what=what, seconds=seconds)
 
     @property
     def hosts_file(self) -> Path:
@@ -140,8 +137,20 @@ class Scene:
         """Wait until the node pulls from that address."""
         what = f"the node pulls from {address}"
         server = f"https://{address}"
-        wait_until(lambda: server_in(self.hosts_file) == server, what=what, seconds=seconds)
+        self._wait(lambda: server_in(self.hosts_file) == server, what=what, seconds=seconds)
 
-    def agent_log(self) -> str:
-        """What the agent's pod has said."""
-        return self.kubectl("logs", f"daemonset/{AGENT}", f"--namespace={AGENT}")
+    def story(self) -> str:
+        """What a person would look at when something is not as it should be."""
+        looks = (
+            ("get", "pods", "--all-namespaces", "--output=wide"),
+            ("get", "events", "--all-namespaces", "--sort-by=.lastTimestamp"),
+            ("logs", f"daemonset/{AGENT}", f"--namespace={AGENT}", "--tail=30"),
+        )
+        done = [self.kubectl.call(*look, "--request-timeout=5s") for look in looks]
+        return "\n".join(f"{look.stdout}{look.stderr}" for look in done)
+
+    def _wait(self, condition: Callable[[], bool], *, what: str, seconds: float) -> None:
+        try:
+            wait_until(condition, what=what, seconds=seconds)
+        except NodeTroubleError as trouble:
+            raise NodeTroubleError(f"{trouble}\n{self.story()}") from trouble
