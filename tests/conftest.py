@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from tests import missing_programs
 from tests.ground import control_plane as ground
 from tests.ground.control_plane import ControlPlane
-from tests.ground.image_builder import BuiltImage, build_image
+from tests.ground.image_builder import BuiltImage, ImageBuilder
 
 _CALM = settings(
     deadline=None,
@@ -49,10 +49,16 @@ def namespace(control_plane: ControlPlane) -> str:
 
 
 @pytest.fixture(scope="session")
-def built_image(tmp_path_factory: pytest.TempPathFactory) -> BuiltImage:
-    """The agent's image, built once for all tests."""
+def image_builder(tmp_path_factory: pytest.TempPathFactory) -> ImageBuilder:
+    """What builds the agent's image, with its base made."""
     place = tmp_path_factory.mktemp("builder")
-    return missing_programs.found_or_skipped("the image", lambda: build_image(place))
+    return missing_programs.found_or_skipped("the image", lambda: ImageBuilder(place))
+
+
+@pytest.fixture(scope="session")
+def built_image(image_builder: ImageBuilder) -> BuiltImage:
+    """The agent's image, built once for all tests."""
+    return image_builder.make_image()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

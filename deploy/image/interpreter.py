@@ -18,7 +18,7 @@ from py_compile import PycInvalidationMode
 
 NOT_TAKEN = (
     *("__pycache__", "config-*", "dist-packages", "site-packages", "EXTERNALLY-MANAGED"),
-    *("test", "tests", "idlelib", "tkinter", "turtledemo", "turtle.py", "pydoc_data"),
+    *("test", "tests", "idlelib", "macholib", "tkinter", "turtledemo", "turtle.py", "pydoc_data"),
     *("distutils", "ensurepip", "lib2to3", "venv", "sitecustomize.py"),
     *("curses", "dbm", "sqlite3"),
     *("_ctypes_test*", "_curses*", "_dbm*", "_gdbm*", "_sqlite3*", "_test*", "_tkinter*"),
@@ -34,6 +34,8 @@ FILES = {
 }
 IF_THERE = ("/etc/os-release", "/etc/ld.so.cache")
 
+DPKG = Path("/var/lib/dpkg")
+
 
 def main() -> None:
     """Make the tree of the first argument; the second is the tree of the wheels."""
@@ -42,9 +44,10 @@ def main() -> None:
     taken = [path for path in _files(library) if not _is_left(path.relative_to(library))]
     programs = [Path(sys.executable), *(path for path in taken if path.suffix == ".so")]
     shared = _shared_libraries([*programs, *wheels.rglob("*.so*")])
-    for path in (*programs, *taken, *shared, *map(Path, IF_THERE)):
-        if path.exists():
-            bring(path, image)
+    brought = [path for path in (*programs, *taken, *shared, *map(Path, IF_THERE)) if path.exists()]
+    for path in brought:
+        bring(path, image)
+    _name_packages({path.resolve() for path in brought}, image)
     for name, text in FILES.items():
         (image / name).parent.mkdir(parents=True, exist_ok=True)
         (image / name).write_text(text)
@@ -76,6 +79,27 @@ def bring(path: Path, image: Path) -> None:
     shutil.copy2(path, there)
     if path.suffix == ".py":  # Debian marks some as programs; without `env` they are none
         there.chmod(0o644)
+
+
+def _name_packages(brought: set[Path], image: Path) -> None:
+    """Say which Debian packages the files are of, where scanners look for it, and their terms."""
+    names = {path.name for path in brought}
+    owners = {
+        listed.stem.partition(":")[0]
+        for listed in (DPKG / "info").glob("*.list")
+        for path in map(Path, listed.read_text().splitlines())
+        if path.name in names and path.resolve() in brought
+    }
+    stanzas = (DPKG / "status").read_text().strip().split("\n\n") if owners else []
+    place = image / DPKG.relative_to("/") / "status.d"
+    place.mkdir(parents=True)
+    for stanza in stanzas:
+        name = stanza.partition("\n")[0].removeprefix("Package: ")
+        if name in owners:
+            (place / name).write_text(f"{stanza}\n")
+            terms = Path(f"/usr/share/doc/{name}/copyright")
+            if terms.exists():
+                bring(terms, image)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -52,11 +52,25 @@ def unpack(*, suite: str, packages: Sequence[str], version: str = "") -> Unpacke
         _apt("apt-get", suite, "download", *packages, directory=archives)
         for archive in sorted(archives.glob("*.deb")):
             _run(["dpkg", "-x", str(archive), str(place)])
+            _record(archive, place)
         shutil.rmtree(archives)
         (place / ".version").write_text(found)
 
     tree = find_or_make(f"debian/{suite}-{packages[0]}-{recipe}", make)
     return Unpacked(tree=tree, version=(tree / ".version").read_text())
+
+
+def _record(archive: Path, place: Path) -> None:
+    """Say in the tree what the package is and which files are its own, as dpkg would."""
+    name = _run(["dpkg-deb", "--field", str(archive), "Package"]).strip()
+    database = place / "var/lib/dpkg"
+    (database / "info").mkdir(parents=True, exist_ok=True)
+    with (database / "status").open("a") as status:
+        fields = _run(["dpkg-deb", "--field", str(archive)]).strip()
+        status.write(f"{fields}\nStatus: install ok installed\n\n")
+    lines = _run(["dpkg-deb", "--contents", str(archive)]).splitlines()
+    paths = [line.split(maxsplit=5)[5].partition(" -> ")[0].lstrip(".") for line in lines]
+    (database / "info" / f"{name}.list").write_text("".join(f"{path}\n" for path in paths))
 
 
 def _candidate(*, suite: str, package: str) -> str:

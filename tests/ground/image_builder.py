@@ -8,6 +8,7 @@ locked wheels come from the cache, and pip checks their hashes during the build 
 import hashlib
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,10 +26,19 @@ LOCK = REPOSITORY / "deploy/requirements.lock"
 _BASE = "localhost/python-base"
 _PYTHON = "3.11"  # that of bookworm, of the Dockerfile's base, and of `make lock-check`
 _BASE_PACKAGES = (
-    *("python3.11-minimal", "python3-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"),
+    *("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "python3-minimal"),
     *("python3-pip", "python3-distutils", "python3-lib2to3", "python3-setuptools"),
     *("python3-pkg-resources", "python3-wheel", "base-files", "media-types", "netbase"),
-    *("libc6", "libstdc++6", "libgcc-s1", "libcrypt1", "libssl3", "zlib1g", "libbz2-1.0"),
+    *(
+        "libc6",
+        "libstdc++6",
+        "libgcc-s1",
+        "gcc-12-base",
+        "libcrypt1",
+        "libssl3",
+        "zlib1g",
+        "libbz2-1.0",
+    ),
     *("liblzma5", "libexpat1", "libffi8", "libuuid1", "libsqlite3-0", "libdb5.3"),
     *("libncursesw6", "libtinfo6", "libreadline8", "libnsl2", "libtirpc3", "libgssapi-krb5-2"),
     *("libkrb5-3", "libk5crypto3", "libkrb5support0", "libcom-err2", "libkeyutils1"),
@@ -55,27 +65,45 @@ class BuiltImage:
     weight: str
 
 
-def build_image(place: Path) -> BuiltImage:
-    """`make image`, with a builder in a directory of its own.
+class ImageBuilder:
+    """buildah, with a store in a directory of its own."""
 
-    Raises ProgramMissingError where builder, base or wheels cannot be had.
-    """
-    wheels, base = locked_wheels(), debian.unpack(suite="bookworm", packages=_BASE_PACKAGES).tree
-    builder = _furnish(place)
-    container = _run([builder, "from", "scratch"]).strip()
-    _run([builder, "add", "--quiet", container, str(base), "/"])
-    _run([builder, "commit", "--quiet", "--rm", container, _BASE])
-    archive = place / "image.tar"
-    mounts = {wheels: "/wheels", place / "pip.conf": "/etc/pip.conf"}
-    variables = {
-        "ARCHIVE": str(archive),
-        "BASE": _BASE,
-        "BUILDER": builder,
-        "BUILD_FLAGS": " ".join(f"--volume {here}:{there}:ro" for here, there in mounts.items()),
-    }
-    words = [f"{name}={value}" for name, value in variables.items()]
-    story = _run(["make", "--no-print-directory", "image", *words])
-    return BuiltImage(archive=archive, weight=story.splitlines()[-1])
+    def __init__(self, place: Path) -> None:
+        """Make the base. Raises ProgramMissingError where builder, base or wheels cannot be had."""
+        self._place = place
+        self._wheels = locked_wheels()
+        base = _base(place)
+        self._builder = _furnish(place)
+        container = _run([self._builder, "from", "scratch"]).strip()
+        _run([self._builder, "add", "--quiet", container, str(base), "/"])
+        _run([self._builder, "commit", "--quiet", "--rm", container, _BASE])
+
+    def make_image(self, *flags: str, archive: str = "image.tar") -> BuiltImage:
+        """`make image`; `flags` are more of the builder's."""
+        mounts = {self._wheels: "/wheels", self._place / "pip.conf": "/etc/pip.conf"}
+        volumes = [f"--volume={here}:{there}:ro" for here, there in mounts.items()]
+        variables = {
+            "ARCHIVE": str(self._place / archive),
+            "BASE": _BASE,
+            "BUILDER": self._builder,
+            "BUILD_FLAGS": " ".join([*volumes, *flags]),
+        }
+        words = [f"{name}={value}" for name, value in variables.items()]
+        story = _run(["make", "--no-print-directory", "image", *words])
+        return BuiltImage(archive=self._place / archive, weight=story.splitlines()[-1])
+
+
+def _base(place: Path) -> Path:
+    """The base's files: /lib and the like are links into /usr, as every Debian installs them."""
+    base = place / "base"
+    packages = debian.unpack(suite="bookworm", packages=_BASE_PACKAGES)
+    shutil.copytree(packages.tree, base, symlinks=True)
+    for name in ("bin", "sbin", "lib", "lib64"):
+        if (base / name).is_dir():
+            shutil.copytree(base / name, base / "usr" / name, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(base / name)
+            (base / name).symlink_to(f"usr/{name}")
+    return base
 
 
 def _furnish(place: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent import __version__
-from tests.ground.image_builder import LOCK, REPOSITORY, BuiltImage
+from tests.ground.image_builder import LOCK, REPOSITORY, BuiltImage, ImageBuilder
 from tests.realnode.image_archive import ImageArchive
 
 pytestmark = pytest.mark.realnode
@@ -105,6 +105,22 @@ def test_all_of_it_is_bytecode_already(files: Path):
 
     assert sources
     assert sources == compiled
+
+
+def test_scanners_find_the_debian_packages_in_it_and_lawyers_their_terms(files: Path):
+    packages = {path.name for path in (files / "var/lib/dpkg/status.d").iterdir()}
+    libssl = (files / "var/lib/dpkg/status.d/libssl3").read_text()
+
+    assert {"libc6", "libssl3", "libstdc++6", "python3.11-minimal"} <= packages
+    assert not {"python3-pip", "libdb5.3", "netbase"} & packages
+    assert re.search(r"^Version: 3\.0\.", libssl, re.MULTILINE)
+    assert all((files / "usr/share/doc" / name / "copyright").exists() for name in packages)
+
+
+def test_built_anew_its_layers_are_the_same_bytes(image: ImageArchive, image_builder: ImageBuilder):
+    again = image_builder.make_image("--no-cache", archive="again.tar")
+
+    assert ImageArchive.read(again.archive).layers == image.layers
 
 
 def test_it_says_what_it_is_and_runs_as_uid_0(image: ImageArchive):
