@@ -1,4 +1,4 @@
-"""One cluster per session with everything of `deploy/` applied to it."""
+"""One cluster per session with all of `deploy/` applied to it, and the registry run for real."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -6,7 +6,11 @@ from contextlib import ExitStack
 import pytest
 
 from agent.cluster.api import Api
+from tests.ground import programs
+from tests.ground.node import Node
 from tests.manifests.cluster import OTHER, OWN, Cluster, deployed
+from tests.manifests.registry_pod import RegistryPod
+from tests.manifests.registry_scene import RegistryScene
 from tests.missing_programs import found_or_skipped
 
 
@@ -37,3 +41,16 @@ def unbound_agent(cluster: Cluster) -> Iterator[Api]:
     """The API server as somebody has it whose token is the agent's, but of no pod."""
     with cluster.api_as("") as api:
         yield api
+
+
+@pytest.fixture
+def scene() -> Iterator[RegistryScene]:
+    """A node beside the deployed registry, which has one image."""
+    what = "deploy/registry"
+    containerd = found_or_skipped(what, lambda: programs.containerd("2.1"))
+    for program in (programs.front, programs.distribution, programs.crane):
+        found_or_skipped(what, program)
+    with Node(containerd=containerd) as node, RegistryPod(node=node) as pod:
+        made = RegistryScene(node=node, pod=pod)
+        made.start()
+        yield made

@@ -26,10 +26,16 @@ def build(directory: Path = DEPLOY) -> tuple[Object, ...]:
 
 
 def kustomizations() -> list[Path]:
-    """Every directory below `deploy/` that can be applied; components cannot, for themselves."""
+    """Every directory below `deploy/` that can be applied as it is.
+
+    Components cannot, and own-certificate only when its `make` has run.
+    """
     files = sorted(DEPLOY.rglob("kustomization.yaml"))
+    texts = {file.parent.relative_to(ROOT): file.read_text() for file in files}
     return [
-        file.parent.relative_to(ROOT) for file in files if "kind: Component" not in file.read_text()
+        path
+        for path, text in texts.items()
+        if "kind: Component" not in text and path.name != "own-certificate"
     ]
 
 

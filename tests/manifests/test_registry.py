@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
@@ -12,11 +11,9 @@ import pytest
 
 from tests.ground import programs
 from tests.ground.hesitation import slow_to_open
-from tests.ground.node import Node
 from tests.manifests.kustomizations import build, containers, only
-from tests.manifests.registry_pod import REGISTRY, RegistryPod
+from tests.manifests.registry_pod import REGISTRY
 from tests.manifests.registry_scene import PASSWORD, REPOSITORY, USER, RegistryScene
-from tests.missing_programs import found_or_skipped
 from tests.realnode.pull_loop import pulling
 
 pytestmark = pytest.mark.realcluster
@@ -66,18 +63,6 @@ def digest(scene: RegistryScene) -> str:
 
 def basic(password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(f'{USER}:{password}'.encode()).decode()}"}
-
-
-@pytest.fixture
-def scene() -> Iterator[RegistryScene]:
-    what = "deploy/registry"
-    containerd = found_or_skipped(what, lambda: programs.containerd("2.1"))
-    for program in (programs.front, programs.distribution, programs.crane):
-        found_or_skipped(what, program)
-    with Node(containerd=containerd) as node, RegistryPod(node=node) as pod:
-        made = RegistryScene(node=node, pod=pod)
-        made.start()
-        yield made
 
 
 def test_a_node_pulls_without_a_secret(scene: RegistryScene) -> None:

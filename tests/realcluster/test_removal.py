@@ -1,6 +1,5 @@
 """The agent is taken off a node of a real cluster: its files are as if it had never been there."""
 
-import json
 import sys
 from collections.abc import Mapping
 
@@ -8,16 +7,12 @@ import pytest
 
 from tests.ground.kubelet import FOLDER
 from tests.ground.snapshot import Entry
-from tests.realcluster.scene import AGENT, Scene
+from tests.manifests.kustomizations import DEPLOY
+from tests.realcluster.scene import Scene
 
 pytestmark = pytest.mark.realcluster
 
-DAEMONSET = (f"daemonset/{AGENT}", f"--namespace={AGENT}")
-_ARGUMENTS = "/spec/template/spec/containers/0/args"
-_REMOVE = [
-    {"op": "replace", "path": f"{_ARGUMENTS}/0", "value": "remove"},
-    {"op": "add", "path": f"{_ARGUMENTS}/1", "value": "--stay"},
-]
+REMOVE = DEPLOY / "remove"
 _OF_THE_KUBELET = frozenset({FOLDER, "var/log"})
 
 
@@ -38,10 +33,10 @@ def test_removal_by_the_daemonset_leaves_the_nodes_files_as_at_the_start(scene: 
     scene.converge()
     assert files(scene) != before
 
-    scene.kubectl("patch", *DAEMONSET, "--type=json", f"--patch={json.dumps(_REMOVE)}")
+    scene.kubectl("apply", f"--kustomize={REMOVE}")
 
     scene.wait_for_node("removed")
     assert f"{scene.cluster.node.name}   removed" in fleet(scene)
     assert files(scene) == before
-    scene.kubectl("delete", f"--kustomize={scene.overlay}", timeout=180)
+    scene.kubectl("delete", f"--kustomize={REMOVE}", timeout=180)
     assert files(scene) == before
