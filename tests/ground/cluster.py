@@ -1,7 +1,7 @@
 """A whole cluster of one node: control plane, kubelet, containerd and registry, all real.
 
-All of it is in the node's network. A ClusterIP is an address on its loopback, which pods and the
-node itself reach without kube-proxy; pods have a network of their own, by the usual CNI plugins.
+All of it is in the node's network. Pods have a network of their own, by the usual CNI plugins, and
+ClusterIPs are what kube-proxy makes of them.
 """
 
 import json
@@ -9,10 +9,11 @@ from typing import Self
 
 from tests.ground import loading, programs
 from tests.ground.closing import Closing
-from tests.ground.control_plane import API_ADDRESS, API_PORT, ControlPlane
+from tests.ground.control_plane import API_PORT, ControlPlane
 from tests.ground.controllers import Controllers
+from tests.ground.kube_proxy import kube_proxy
 from tests.ground.kubelet import Kubelet
-from tests.ground.network import WIRE_ADDRESS
+from tests.ground.network import WIRE, WIRE_ADDRESS
 from tests.ground.node import Node
 from tests.ground.registry import Registry
 from tests.ground.runtime import pod_config, seen_on_node
@@ -45,19 +46,20 @@ class Cluster(Closing):
         tools = (programs.runc(), programs.kubernetes("kubelet"), plugins)
         self.node = Node(containerd=containerd, tools=tools)
         self.node.network.add_wire()
-        self.node.add_address(API_ADDRESS)
+        self.node.network.command("route", "add", "default", "dev", WIRE)
         folder = seen_on_node(plugins, plugins.executable.parent)
         self._config = pod_config(containerd.version) + _CNI.format(folder=folder)
         self.node.write("etc/cni/net.d/pods.conflist", json.dumps(_NETWORK))
         directory = self.node.root / "run/control-plane"
         directory.mkdir()
         self.control_plane = ControlPlane(
-            place=self.node, directory=directory, address=API_ADDRESS, port=API_PORT
+            place=self.node, directory=directory, address=WIRE_ADDRESS, port=API_PORT
         )
         self.controllers = Controllers(self.control_plane)
         self.kubelet = Kubelet(
             node=self.node, control_plane=self.control_plane, address=WIRE_ADDRESS
         )
+        self.proxy = kube_proxy(node=self.node, control_plane=self.control_plane)
         self.kubectl = self.control_plane.kubectl
         self.registry = Registry(node=self.node)
 
@@ -69,6 +71,7 @@ class Cluster(Closing):
             self.control_plane.start()
             self.controllers.start()
             self.kubelet.start()
+            self.proxy.start()
         except BaseException:
             self.close()
             raise
@@ -76,6 +79,7 @@ class Cluster(Closing):
 
     def close(self) -> None:
         """End everything."""
+        self.proxy.kill()
         self.kubelet.server.kill()
         self.controllers.close()
         self.control_plane.close()

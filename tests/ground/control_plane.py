@@ -11,6 +11,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
@@ -22,7 +23,8 @@ from tests.ground.machine import Machine, Place
 from tests.ground.server import Server
 
 SERVICE_RANGES = "10.96.0.0/16,fd00:10:96::/112"
-API_ADDRESS, API_PORT = "10.96.0.1", 443  # what the Service `kubernetes` gets in that range
+API_ADDRESS = "10.96.0.1"  # what the Service `kubernetes` gets in that range
+API_PORT = 6443
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 _DNS = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 
@@ -108,6 +110,7 @@ class ControlPlane(Closing):
         certificate = self.access.authority.issue(dns=_DNS, ips=sorted({address, API_ADDRESS}))
         chain = self._write("api-server.crt", certificate.chain_pem)
         key = self._write("api-server.key", certificate.key_pem)
+        loopback = ip_address(address).is_loopback  # which is no endpoint of a Service
         admin = self.access.authority.issue_client(ADMIN, groups=(ADMINS,))
         command = [
             str(programs.kubernetes("kube-apiserver").executable),
@@ -115,7 +118,7 @@ class ControlPlane(Closing):
             f"--bind-address={address}",
             f"--advertise-address={address}",
             f"--secure-port={port}",
-            "--endpoint-reconciler-type=none",  # a loopback address is no endpoint
+            f"--endpoint-reconciler-type={'none' if loopback else 'lease'}",
             f"--tls-cert-file={chain}",
             f"--tls-private-key-file={key}",
             f"--client-ca-file={authority}",

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from tests.ground.namespaces import Namespaces, NodeTroubleError
 from tests.ground.programs import Program
 
-WIRE_ADDRESS = "192.0.2.1"
+WIRE, WIRE_ADDRESS = "wire0", "192.0.2.1"
 _NOBODY = "02:00:00:00:00:66"  # the neighbour's address: the wire's end has another, so it drops
 
 
@@ -29,22 +29,22 @@ class Network:
     def add_wire(self) -> None:
         """Give the node an address beyond loopback, on a wire at whose end nobody answers."""
         if not self._has_wire:
-            self.command("link", "add", "wire0", "type", "veth", "peer", "name", "wire1")
-            self.command("link", "set", "wire0", "up")
+            self.command("link", "add", WIRE, "type", "veth", "peer", "name", "wire1")
+            self.command("link", "set", WIRE, "up")
             self.command("link", "set", "wire1", "up")
-            self.command("address", "add", f"{WIRE_ADDRESS}/32", "dev", "wire0")
-            self.command("address", "add", "2001:db8::1/128", "dev", "wire0", "nodad")
+            self.command("address", "add", f"{WIRE_ADDRESS}/32", "dev", WIRE)
+            self.command("address", "add", "2001:db8::1/128", "dev", WIRE, "nodad")
             self._has_wire = True
 
     def drop_packets_to(self, address: str) -> None:
         """Let every packet to an address vanish without an answer."""
         self.add_wire()
-        self.command("neigh", "replace", address, "lladdr", _NOBODY, "dev", "wire0")
-        self.command("route", "replace", _single(address), "dev", "wire0")
+        self.command("neigh", "replace", address, "lladdr", _NOBODY, "dev", WIRE)
+        self.command("route", "replace", _single(address), "dev", WIRE)
 
     def stop_dropping(self, address: str) -> None:
         """Undo `drop_packets_to`."""
-        self.command("route", "del", _single(address), "dev", "wire0")
+        self.command("route", "del", _single(address), "dev", WIRE)
 
     def command(self, *arguments: str) -> None:
         """Any `ip` command."""

@@ -22,7 +22,7 @@ ETCD = "etcd-3.7"
 DISTRIBUTION, CRANE = "distribution-3.1", "crane-0.22"
 KUBERNETES_PROGRAMS = (
     *("kube-apiserver", "kubectl"),
-    *("kube-controller-manager", "kube-scheduler", "kubelet"),
+    *("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"),
 )
 
 _KUBERNETES_STAMP = "k8s.io/component-base/version.gitVersion"
@@ -41,6 +41,10 @@ _IPROUTE2 = (
 _BUILDAH = (
     *("buildah", "libgpgme11", "libassuan0", "libgpg-error0", "libdevmapper1.02.1"),
     *("libseccomp2", "libsubid4", "libselinux1", "libpcre2-8-0", "libudev1"),
+)
+_NFTABLES = (
+    *("nftables", "libnftables1", "libnftnl11", "libmnl0", "libjansson4", "libedit2"),
+    *("libxtables12", "libbsd0", "libmd0", "libtinfo6", "libgmp10"),
 )
 
 
@@ -83,7 +87,7 @@ def containerd(version: str) -> Program:
 
 
 def kubernetes(name: str) -> Program:
-    """A program of Kubernetes: ready-made, else built from Go, all five of them at once."""
+    """A program of Kubernetes: ready-made, else built from Go, all of them at once."""
     return _ready_made(name) or _built(KUBERNETES, name, stamp=_KUBERNETES_STAMP)
 
 
@@ -134,6 +138,11 @@ def iproute2() -> Program:
 def runc() -> Program:
     """What starts containers for containerd. The machine's libseccomp serves it, as it does apt."""
     return _in(debian.unpack(suite="bookworm", packages=("runc",)), "usr/sbin/runc")
+
+
+def nft() -> Program:
+    """What kube-proxy writes its rules with."""
+    return _in(debian.unpack(suite="bookworm", packages=_NFTABLES), "usr/sbin/nft")
 
 
 def cni_plugins() -> Program:
@@ -210,6 +219,7 @@ _CLUSTER: _Wanted = {
     "crane": crane,
     "etcd": etcd,
     "cni-plugins": cni_plugins,
+    "nft": nft,
     **{name: partial(kubernetes, name) for name in KUBERNETES_PROGRAMS},
 }
 

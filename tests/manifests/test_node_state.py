@@ -126,16 +126,61 @@ def test_a_lease_goes_with_its_node_and_no_other_does(
     assert state(cluster, stays) == "ok"
 
 
+def test_what_is_found_while_the_api_server_is_away_is_told_once_it_is_back(
+    cluster: Cluster, nodes: tuple[str, str]
+) -> None:
+    node, complaints = nodes[0], list[Problem]()
+    with cluster.api_as(node) as api, in_a_thread(api, complaints) as status:
+        status.publish(OK, ())
+        wait_until(lambda: "RegistryInSync" in events(cluster, node), what="the Event is shown")
+        cluster.plane.api_server.kill()
+        try:
+            status.publish(BAD, (REFUSED,))
+            wait_until(lambda: complaints, what="it is missed")
+            status.publish(OK, ())
+            status.publish(BAD, (REFUSED,))
+        finally:
+            cluster.plane.api_server.start()
+        wait_for_state(cluster, node, "degraded")
+        wait_until(lambda: "ConnectionRefused" in events(cluster, node), what="the Event is shown")
+    # One that has just started refuses everybody until it has read the roles.
+    assert {problem.reason for problem in complaints} <= {
+        Reason.API_UNREACHABLE,
+        Reason.API_FORBIDDEN,
+    }
+    assert events(cluster, node).count("RegistryInSync") == 1
+
+
 def publish(api: Api, state: NodeState, *problems: Problem) -> None:
     """What a new process of the node publishes first."""
     complaints: list[Problem] = []
-    status = NodeStatus(
-        api=api,
-        node_name="named by the token",
-        clock=SystemClock(),
-        stop=threading.Event(),
-        say=complaints.append,
-    )
+    status = new_status(api, complaints)
     status.publish(state, problems)
     status.step()
     assert complaints == []
+
+
+def new_status(
+    api: Api, complaints: list[Problem], stop: threading.Event | None = None
+) -> NodeStatus:
+    return NodeStatus(
+        api=api,
+        node_name="named by the token",
+        clock=SystemClock(),
+        stop=stop or threading.Event(),
+        say=complaints.append,
+    )
+
+
+@contextmanager
+def in_a_thread(api: Api, complaints: list[Problem]) -> Iterator[NodeStatus]:
+    stop = threading.Event()
+    status = new_status(api, complaints, stop)
+    thread = threading.Thread(target=status.run)
+    thread.start()
+    try:
+        yield status
+    finally:
+        stop.set()
+        status.wake()
+        thread.join(30)

@@ -16,9 +16,10 @@ from tests.ground.image_builder import BuiltImage
 from tests.ground.manifests import LABEL
 from tests.ground.namespaces import NodeTroubleError, wait_until
 from tests.manifests.kustomizations import DEPLOY
-from tests.realnode.scene import ADDRESS, CERTS_D, HOST, server_in
+from tests.realnode.scene import ADDRESS, CERTS_D, HOST, OTHER_ADDRESS, server_in
 
 AGENT = "registry-node-agent"
+_ENDPOINTS = {ADDRESS: "192.0.2.50", OTHER_ADDRESS: "192.0.2.51"}
 SERVICE = ("service/knative", "--namespace=registry")
 
 
@@ -47,14 +48,15 @@ class Scene:
         self.wait_for_node("ok")
 
     def serve(self, front: str, *, address: str) -> None:
-        """Let the registry listen at a ClusterIP."""
+        """Let the registry listen where that ClusterIP leads to."""
         certificate = self.authority.issue(dns=[HOST], ips=[address])
-        self.cluster.registry.open_front(front, address=address, certificate=certificate)
+        endpoint = _ENDPOINTS[address]
+        self.cluster.registry.open_front(front, address=endpoint, certificate=certificate)
 
     def stop_serving(self, front: str, *, address: str) -> None:
-        """End that; nobody answers there any more, as when a Service is gone."""
+        """End that."""
         self.cluster.registry.close_front(front)
-        self.cluster.node.remove_address(address)
+        self.cluster.node.remove_address(_ENDPOINTS[address])
 
     def push(self, repository: str) -> str:
         """Push an image that runs; how pods call it."""
@@ -83,7 +85,19 @@ class Scene:
         metadata = {"name": "knative", "namespace": "registry", "labels": {LABEL: "true"}}
         spec = {"clusterIP": address, "ports": [port]}
         self.kubectl.apply(
-            {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+            {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec},
+            {
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": {
+                    "name": "knative-on-the-node",
+                    "namespace": "registry",
+                    "labels": {"kubernetes.io/service-name": "knative"},
+                },
+                "addressType": "IPv4",
+                "ports": [{"name": "https", "port": 443, "protocol": "TCP"}],
+                "endpoints": [{"addresses": [_ENDPOINTS[address]], "conditions": {"ready": True}}],
+            },
         )
 
     def run_pod(self, name: str, image: str) -> None:
