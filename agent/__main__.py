@@ -18,6 +18,7 @@ from agent import __version__
 from agent.cluster.directory_watch import DirectoryWatch
 from agent.cluster.manifests import ManifestsSource
 from agent.errors import NodeTrouble, Problem, Reason, Trouble
+from agent.loop import Loop
 from agent.node.clock import SystemClock
 from agent.node.container_runtime import ContainerdRuntime
 from agent.node.cri import CriClient
@@ -55,6 +56,7 @@ class Agent:
     source: ManifestsSource
     state: StateDirectory
     reconciler: Reconciler
+    loop: Loop
     stop: threading.Event
 
 
@@ -89,7 +91,8 @@ def compose(settings: Settings) -> Agent:
         withdraw_after=settings.withdraw_after,
         stop=stop,
     )
-    return Agent(source=source, state=state, reconciler=reconciler, stop=stop)
+    loop = Loop(reconciler=reconciler)
+    return Agent(source=source, state=state, reconciler=reconciler, loop=loop, stop=stop)
 
 
 def sync(settings: Settings) -> int:
@@ -169,7 +172,7 @@ def run(settings: Settings) -> int:
         journal.started({"manifests": str(settings.manifests), "listen": str(settings.listen)})
         daemon.start_threads(settings)
         daemon.mark_alive()
-        agent.reconciler.loop(
+        agent.loop.run(
             wake=daemon.wake,
             probe_interval_seconds=settings.probe_interval_seconds,
             report=daemon.report,
@@ -193,7 +196,7 @@ class _Daemon:
 
     def start_threads(self, settings: Settings) -> None:
         """The watch and the HTTP server; daemonic, for the loop alone decides when to end."""
-        reconciler, stop = self.agent.reconciler, self.agent.stop
+        loop, stop = self.agent.loop, self.agent.stop
         watch = DirectoryWatch(
             directories=self.agent.source.directories,
             wake=self.wake,
@@ -203,8 +206,8 @@ class _Daemon:
         server = HttpServer(
             address=settings.listen,
             metrics=self.metrics,
-            live=reconciler.live,
-            ready=reconciler.ready,
+            live=loop.live,
+            ready=loop.ready,
             stop=stop,
             say=self.journal.problem,
         )

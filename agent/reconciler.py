@@ -1,13 +1,12 @@
-"""One pass - observe, plan, apply, verify - and the loop that repeats it. The only writer.
+"""One pass: observe, plan, apply, verify. The only writer.
 
 Level-triggered: a pass reads everything anew, so that it does not matter which event woke it or
 how many were missed. Whatever the world refuses becomes a problem in the outcome and is tried
 again; an exception that is not Trouble is a bug and ends the process.
 """
 
-import random
 import threading
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeAlias
@@ -18,7 +17,6 @@ from agent.planning.answers import Answers, Unanswered
 from agent.planning.containerd_config import default_roots
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
-from agent.planning.health import liveness, readiness
 from agent.planning.known_good import KnownGood, remember
 from agent.planning.ledger import Ledger
 from agent.planning.model import ClusterView, Folder, RuntimeView
@@ -33,11 +31,6 @@ from agent.probing import probe_all
 from agent.verifier import Verified, Verifier
 
 NodeState: TypeAlias = tuple[tuple[Folder, ...], Hashable, Hashable, tuple[Hashable, ...]]
-
-RETRY_SECONDS = 15.0
-LOOK_SECONDS = 1.0
-"""How often the node is looked at between passes: files of ours, runtime, ledger. Only `stat`."""
-JITTER = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +65,10 @@ class Reconciler:
     verifier: Verifier = field(init=False)
     _made: tuple[Folder, ...] = ()
     _found: NodeState | None = None
-    _last_beat: float = field(init=False)
-    _passes: int = 0
 
     def __post_init__(self) -> None:
         self.applier = Applier(files=self.files, state=self.state, stop=self.stop)
         self.verifier = Verifier(probe=self.probe, runtime=self.runtime, clock=self.clock)
-        self._last_beat = self.clock.monotonic()
 
     def examine(self, *, apply_held: bool = False) -> Examination:
         """Observe and plan; changes nothing. Raises NodeTrouble when the node cannot be read."""
@@ -119,47 +109,9 @@ class Reconciler:
             outcome = self._outcome(problems=(trouble.problem,))
         return replace(outcome, seconds=self.clock.monotonic() - began)
 
-    def live(self) -> tuple[bool, str]:
-        """Whether the loop turns. May be called by any thread."""
-        return liveness(now=self.clock.monotonic(), last_beat=self._last_beat)
-
-    def ready(self) -> tuple[bool, str]:
-        """Whether the first pass has ended. May be called by any thread."""
-        return readiness(first_pass_ended=self._passes > 0)
-
-    def loop(
-        self,
-        *,
-        wake: threading.Event,
-        probe_interval_seconds: float,
-        report: Callable[[Outcome], None],
-    ) -> None:
-        """Passes until `stop`: at once when woken, else at the interval, sooner while not in sync.
-
-        Whoever sets `stop` must set `wake` too.
-        """
-        while not self.stop.is_set():
-            wake.clear()
-            self._last_beat = self.clock.monotonic()
-            outcome = self.run_pass()
-            self._passes += 1
-            report(outcome)
-            interval = probe_interval_seconds if outcome.in_sync else RETRY_SECONDS
-            spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret, a herd
-            self._wait(wake, min(interval, probe_interval_seconds) * spread)
-
-    def _wait(self, wake: threading.Event, seconds: float) -> None:
-        """Until woken, until the time is up, or until the node is not as the pass found it.
-
-        What the pass itself wrote counts too: one more pass, a second later, then sees it whole.
-        """
-        until = self.clock.monotonic() + seconds
-        while (left := until - self.clock.monotonic()) > 0:
-            self._last_beat = self.clock.monotonic()
-            if wake.wait(min(left, LOOK_SECONDS)):
-                return
-            if self._found is not None and self._node_state(self._found[0]) != self._found:
-                return
+    def moved(self) -> bool:
+        """Whether the node is not as the last pass found it; False if that could not look at it."""
+        return self._found is not None and self._node_state(self._found[0]) != self._found
 
     def _node_state(self, folders: tuple[Folder, ...]) -> NodeState:
         """What can be seen cheaply of all that a pass looks at."""
