@@ -7,11 +7,12 @@ again; an exception that is not Trouble is a bug and ends the process.
 
 import threading
 from collections.abc import Hashable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeAlias
 
-from agent.applier import Applier
+from agent.applier import Applied, Applier, nothing_done
 from agent.errors import ClusterTrouble, NodeTrouble, Problem
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.containerd_config import default_roots
@@ -22,10 +23,11 @@ from agent.planning.ledger import Ledger
 from agent.planning.model import ClusterView, Folder, RuntimeView
 from agent.planning.node_view import NodeView, folders_to_read, needs_restart, roots_in_use
 from agent.planning.outcome import Outcome, RegistryStatus
-from agent.planning.plan import Plan, as_it_stands, make_plan
+from agent.planning.plan import Plan, make_plan
 from agent.planning.removal import Removal, plan_removal
 from agent.planning.sheet import Occasion
-from agent.planning.steps import Step
+from agent.planning.standing import as_it_stands
+from agent.planning.steps import Step, folders_of
 from agent.ports import Clock, HostFiles, Probe, Runtime, Source, State
 from agent.probing import probe_all
 from agent.verifier import Verified, Verifier
@@ -99,14 +101,19 @@ class Reconciler:
         )
 
     def run_pass(self, *, apply_held: bool = False) -> Outcome:
-        """Observe, plan, apply, verify, once. What the node refuses is in the outcome."""
+        """Observe, plan, apply, verify, once. What the node refuses is in the outcome.
+
+        Without the node's lock nothing is applied, and what stands is verified all the same.
+        """
         began = self.clock.monotonic()
         self._found = None
+        locked_out: tuple[Problem, ...] = ()
         try:
-            with self.state.exclusive():
-                outcome = self._converge(apply_held=apply_held)
+            with ExitStack() as held:
+                locked_out = self._lock(held)
+                outcome = self._converge(apply_held=apply_held, locked_out=locked_out)
         except NodeTrouble as trouble:
-            outcome = self._outcome(problems=(trouble.problem,))
+            outcome = self._outcome(problems=(*locked_out, trouble.problem))
         return replace(outcome, seconds=self.clock.monotonic() - began)
 
     def moved(self) -> bool:
@@ -154,27 +161,49 @@ class Reconciler:
             answers=examination.answers,
         )
 
-    def _converge(self, *, apply_held: bool) -> Outcome:
+    def _lock(self, held: ExitStack) -> tuple[Problem, ...]:
+        """Take the node's lock, or say what stands in the way."""
+        try:
+            held.enter_context(self.state.exclusive())
+        except NodeTrouble as trouble:
+            return (trouble.problem,)
+        return ()
+
+    def _converge(self, *, apply_held: bool, locked_out: tuple[Problem, ...]) -> Outcome:
         examination = self.examine(apply_held=apply_held)
         if self.stop.is_set():  # probes may have been cut short, and must not decide anything
-            return self._outcome(problems=examination.problems)
+            return self._outcome(problems=(*locked_out, *examination.problems))
         plan, node = examination.plan, examination.node
-        unsaved = self._save_known_good(examination.desires.known_good)
-        applied = self.applier.apply(
-            plan.steps, ledger=plan.ledger, known=node.ledger, roots=node.roots
-        )
-        self._made = applied.ledger.made
-        if applied.refused:
-            self._found = None  # what was tried and undone is no change to look into
-            examination = replace(examination, plan=as_it_stands(plan, node))
-        verified = self.verify(examination)
+        if locked_out:
+            applied = nothing_done(plan.steps, ledger=node.ledger, refused=locked_out)
+        else:
+            applied = self._apply(plan, node, examination.desires)
+        if applied.unfinished:
+            plan = self._as_it_stands(plan, node, applied)
+        verified = self.verify(replace(examination, plan=replace(plan, steps=applied.done)))
         proven = remember(examination.desires.known_good, verified.working)
-        unsaved = unsaved or self._save_known_good(proven)
+        unsaved = () if locked_out else self._save_known_good(proven)
         return self._outcome(
             problems=(*applied.refused, *unsaved, *examination.problems, *verified.problems),
             registries=verified.registries,
             done=applied.done,
         )
+
+    def _apply(self, plan: Plan, node: NodeView, desires: Desires) -> Applied:
+        unsaved = self._save_known_good(desires.known_good)
+        applied = self.applier.apply(
+            plan.steps, ledger=plan.ledger, known=node.ledger, roots=node.roots
+        )
+        self._made = applied.ledger.made
+        return replace(applied, refused=(*applied.refused, *unsaved))
+
+    def _as_it_stands(self, plan: Plan, node: NodeView, applied: Applied) -> Plan:
+        """The plan as far as it came true, by another look at what it was to change."""
+        # What was tried and undone is no change to look into.
+        self._found = self._node_state((*node.roots, *node.found))
+        found = {folder: self.files.read(folder) for folder in folders_of(plan.steps)}
+        now = replace(node, found={**node.found, **found}, ledger=applied.ledger)
+        return as_it_stands(plan, now, unfinished=applied.unfinished)
 
     def _save_known_good(self, known_good: KnownGood) -> tuple[Problem, ...]:
         """What this pass learned, for the next.

@@ -12,8 +12,8 @@ oversized files under those names are somebody else's.
 
 import errno
 import os
-from collections.abc import Hashable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from agent.errors import NodeTrouble, Problem, Reason
@@ -48,7 +48,7 @@ MAX_FILE_BYTES = 1024 * 1024
 
 
 class HostFiles:
-    """The port `HostFiles`. Every method raises NodeTrouble when the node refuses."""
+    """The port `HostFiles`. Where not told otherwise, a refusal of the node is a NodeTrouble."""
 
     def __init__(self, host_root: Path) -> None:
         self._root = HostRoot(host_root)
@@ -100,12 +100,19 @@ class HostFiles:
                 detail = "the directory we see here was deleted on the node"
                 raise NodeTrouble(Problem(reason=Reason.UNLINKED, where=place.path, detail=detail))
 
-    def sweep(self, folder: Folder) -> None:
-        """Delete what an interrupted step of ours left in a root and in the directories in it."""
-        with _trouble(folder, "clearing leftovers in it"), self._root.find(folder) as place:
+    def sweep(self, folder: Folder) -> Mapping[Folder, Problem]:
+        """Delete what an interrupted step of ours left in a root and in the directories in it.
+
+        Returns what was refused, by directory: one that refuses keeps no other from being cleared.
+        """
+        refused: dict[Folder, Problem] = {}
+        with _noted(refused, folder), self._root.find(folder) as place:
             if not place.missing:
                 with child(place.fd, ".") as fd:
-                    sweep(fd)
+                    for name in names_in(fd):
+                        with _noted(refused, folder.child(name)):
+                            sweep(fd, name)
+        return refused
 
     def create_folder(self, step: CreateFolder) -> None:
         """Build beside, rename in, durably; host-taken if anything stands there, however empty."""
@@ -149,6 +156,15 @@ class HostFiles:
 
 def _trouble(folder: Folder, doing: str) -> AbstractContextManager[None]:
     return node_trouble(where=folder.path, doing=doing)
+
+
+@contextmanager
+def _noted(refused: dict[Folder, Problem], folder: Folder) -> Iterator[None]:
+    try:
+        with _trouble(folder, "clearing leftovers in it"):
+            yield
+    except NodeTrouble as trouble:
+        refused[folder] = trouble.problem
 
 
 def _contents(fd: int) -> FoundFolder:
