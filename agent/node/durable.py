@@ -108,6 +108,21 @@ def replace_file(directory: int, name: str, content: bytes, *, mode: int, limit:
         raise
 
 
+def try_to_write(directory: int, size: int) -> None:
+    """Write that many bytes, durably, into a file without a name: gone with its descriptor.
+
+    A file system that has no such files (open(2), O_TMPFILE) is not tried.
+    """
+    try:
+        with opened(".", os.O_TMPFILE | os.O_WRONLY, dir_fd=directory, mode=0o600) as fd:
+            with os.fdopen(fd, "wb", closefd=False) as file:
+                file.write(bytes(size))
+            os.fsync(fd)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+
+
 def unlink(directory: int, name: str) -> None:
     """Delete a name that is not a directory; fine when it is missing."""
     with suppress(FileNotFoundError):
