@@ -181,19 +181,28 @@ class ContainerdRuntime:
             identity=_digest(daemon, version, configuration.digest, states),
             problems=directories.problems,
             change_needed=directories.change_needed,
-            settled=self._is_settled(daemon, configuration.watched),
+            settled=self._is_settled(daemon, socket, configuration.watched),
             silence=self._known.silence,
         )
 
-    def _is_settled(self, daemon: Daemon | None, watched: Iterable[HostPath]) -> bool:
+    def _is_settled(
+        self, daemon: Daemon | None, socket: HostPath, watched: Iterable[HostPath]
+    ) -> bool:
         """Whether the process is surely younger than its configuration.
 
         A file that was deleted or renamed shows in its directory, which our own first write to it
         changes too: then the next start of the process settles it.
+
+        The kernel tells a start by the time since boot, so that it seems to move with a clock that
+        is set, while the time of a file does not. The socket, which the process makes when it
+        starts, has the clock's time of then. Both must be later than every change: the one is
+        wrong after a step forward, the other after a step back.
         """
         began = started_at(self._host_root / "proc", daemon) if daemon else None
-        if began is None:
+        made = state_of(self._host_root, socket)
+        if began is None or made is None:
             return False
+        began = min(began, made[-1] / NANOSECONDS)
         places = {*watched, *(HostPath(posixpath.dirname(path)) for path in watched)}
         states = [state_of(self._host_root, place) for place in places]
         changed = [state[-1] / NANOSECONDS for state in states if state is not None]

@@ -61,6 +61,12 @@ def look(directory: int, name: str) -> os.stat_result | None:
         return None
 
 
+def is_link(directory: int, name: str) -> bool:
+    """Whether a link stands under a name."""
+    info = look(directory, name)
+    return info is not None and S_ISLNK(info.st_mode)
+
+
 def signature_at(directory: int, name: str) -> tuple[int, ...] | None:
     """What changes when the file or directory under a name does; None when there is none."""
     info = look(directory, name)

@@ -30,9 +30,9 @@ from agent.node.durable import (
     unlink,
 )
 from agent.node.host_root import HostRoot, child
+from agent.node.machine_id import machine_id
 from agent.node.node_lock import is_locked, try_lock
 from agent.node.node_trouble import node_trouble
-from agent.node.seen_path import seen_path
 from agent.planning import known_good as views
 from agent.planning import ledger as ledgers
 from agent.planning.known_good import KnownGood
@@ -87,7 +87,7 @@ class StateDirectory:
         if content is None:
             return Ledger()
         try:
-            return ledgers.decode(content.decode(), machine_id=self._machine_id())
+            return ledgers.decode(content.decode(), machine_id=machine_id(self._host_root))
         except ValueError as error:
             self.problems = (
                 Problem(
@@ -102,7 +102,7 @@ class StateDirectory:
         """Durably. Raises NodeTrouble."""
         if self.problems:
             self._set_aside()
-        self._save(LEDGER, ledgers.encode(ledger, machine_id=self._machine_id()))
+        self._save(LEDGER, ledgers.encode(ledger, machine_id=machine_id(self._host_root)))
 
     def load_known_good(self) -> KnownGood:
         """The last view that could be used; an empty one when there is none. Raises NodeTrouble."""
@@ -251,19 +251,6 @@ class StateDirectory:
             if self._stop.wait(POLL_SECONDS):
                 break
         return None
-
-    def _machine_id(self) -> str:
-        """The node's own, machine-id(5); empty when it has none."""
-        path = HostPath("/etc/machine-id")
-        with node_trouble(where=path, doing="reading it"):
-            try:
-                return (
-                    seen_path(self._host_root, path)
-                    .read_text(encoding="ascii", errors="replace")
-                    .strip()
-                )
-            except FileNotFoundError:
-                return ""
 
     def _trouble(self, doing: str) -> AbstractContextManager[None]:
         return node_trouble(where=self._folder.path, doing=doing)

@@ -195,11 +195,12 @@ class Blocked:
 class FoundFolder:
     """A directory, with the bytes of `OUR_FILES` as far as they are there as plain files.
 
-    `others` are the names of everything else in it.
+    `others` are the names of everything else in it, `links` those of `OUR_FILES` that are links.
     """
 
     files: Mapping[str, bytes]
     others: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
 
 
 Found: TypeAlias = Missing | Blocked | FoundFolder
