@@ -25,7 +25,7 @@ from agent.node.cri import CriClient
 from agent.node.host_files import HostFiles
 from agent.node.registry_probe import RegistryProbe
 from agent.node.state_directory import StateDirectory
-from agent.planning.checkup import Check, checkup
+from agent.planning.checkup import Check, checkup, checkup_cut_short
 from agent.planning.describe import Preview, diff_of
 from agent.planning.desires import Rules
 from agent.planning.outcome import Outcome
@@ -122,20 +122,22 @@ def plan(settings: Settings) -> int:
 
 def doctor(settings: Settings) -> int:
     """The node, checked end to end."""
-    checks = _checks(compose(settings).reconciler)
+    checks = _checks(compose(settings))
     as_json = settings.output == "json"
     say([texts.checkup_json(checks)] if as_json else texts.checkup_lines(checks))
     return DONE if all(check.passed for check in checks) else FAILED
 
 
-def _checks(reconciler: Reconciler) -> tuple[Check, ...]:
+def _checks(agent: Agent) -> tuple[Check, ...]:
+    state = agent.state.look()
     try:
-        examination = reconciler.examine()
+        examination = agent.reconciler.examine()
     except NodeTrouble as trouble:
-        return (Check(subject="node", found="cannot be examined", problems=(trouble.problem,)),)
-    verified = reconciler.verify(examination)
+        return checkup_cut_short(trouble.problem, state=state)
+    verified = agent.reconciler.verify(examination)
     return checkup(
         runtime=examination.runtime,
+        state=state,
         desires=examination.desires,
         plan=examination.plan,
         registries=verified.registries,

@@ -24,7 +24,7 @@ from agent.planning.model import ClusterView, Folder, RuntimeView
 from agent.planning.node_view import NodeView, folders_to_read, needs_restart, roots_in_use
 from agent.planning.outcome import Outcome, RegistryStatus
 from agent.planning.plan import Plan, make_plan
-from agent.planning.removal import Removal, plan_removal
+from agent.planning.removal import Removal, plan_removal, roots_to_search
 from agent.planning.sheet import Occasion
 from agent.planning.standing import as_it_stands
 from agent.planning.steps import Step, folders_of
@@ -132,8 +132,8 @@ class Reconciler:
     def remove(self) -> Removal:
         """Put the node back: undo all that is still ours. Raises NodeTrouble.
 
-        The ledger is enough; where a runtime is found, its roots are searched too, for files of
-        ours that a lost ledger no longer knows.
+        The ledger is enough; the runtime's roots and the usual ones are searched too, for files
+        of ours that a lost ledger no longer knows.
         """
         with self.state.exclusive():
             roots = self._roots_to_search()
@@ -147,10 +147,11 @@ class Reconciler:
         return removal
 
     def _roots_to_search(self) -> tuple[Folder, ...]:
+        usual = {root: self.files.read(root) for root in default_roots()}
         try:
-            return self.runtime.observe().roots or default_roots()
+            return roots_to_search(self.runtime.observe().roots, usual=usual)
         except NodeTrouble:
-            return default_roots()
+            return roots_to_search((), usual=usual)
 
     def verify(self, examination: Examination) -> Verified:
         """Try the routes of the plan: probes, and the runtime's own proof."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.durable import (
     PUBLIC_FILE_MODE,
+    is_link,
     is_plain,
     look,
     names_in,
@@ -176,7 +177,8 @@ def _contents(fd: int) -> FoundFolder:
             files[name] = content
         elif name not in HALF_MADE_FILES:
             others.append(name)
-    return FoundFolder(files=files, others=tuple(others))
+    links = tuple(name for name in OUR_FILES if name in others and is_link(fd, name))
+    return FoundFolder(files=files, others=tuple(others), links=links)
 
 
 def _build(parent: int, step: CreateFolder) -> None:
