@@ -9,13 +9,12 @@ import signal
 import sys
 from collections.abc import Callable
 
-from agent.composition import compose
+from agent.composition import Agent, compose
 from agent.daemon import run
 from agent.errors import NodeTrouble, Trouble
 from agent.fleet_command import fleet
-from agent.planning.checkup import Check, checkup
+from agent.planning.checkup import Check, checkup, checkup_cut_short
 from agent.planning.describe import Preview, diff_of
-from agent.reconciler import Reconciler
 from agent.removal_command import remove
 from agent.reporting import texts
 from agent.reporting.terminal import (
@@ -58,20 +57,22 @@ def plan(settings: Settings) -> int:
 
 def doctor(settings: Settings) -> int:
     """The node, checked end to end."""
-    checks = _checks(compose(settings).reconciler)
+    checks = _checks(compose(settings))
     as_json = settings.output == "json"
     say([texts.checkup_json(checks)] if as_json else texts.checkup_lines(checks))
     return DONE if all(check.passed for check in checks) else FAILED
 
 
-def _checks(reconciler: Reconciler) -> tuple[Check, ...]:
+def _checks(agent: Agent) -> tuple[Check, ...]:
+    state = agent.state.look()
     try:
-        examination = reconciler.examine()
+        examination = agent.reconciler.examine()
     except NodeTrouble as trouble:
-        return (Check(subject="node", found="cannot be examined", problems=(trouble.problem,)),)
-    verified = reconciler.verify(examination)
+        return checkup_cut_short(trouble.problem, state=state)
+    verified = agent.reconciler.verify(examination)
     return checkup(
         runtime=examination.runtime,
+        state=state,
         desires=examination.desires,
         plan=examination.plan,
         registries=verified.registries,

@@ -5,11 +5,12 @@ the next pass sweeps what is half made and plans anew from what it finds.
 """
 
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from agent.errors import NodeTrouble, Problem
+from agent.planning.hostnames import registry_of
 from agent.planning.ledger import Ledger, intend, settle
 from agent.planning.model import Folder
 from agent.planning.steps import (
@@ -19,6 +20,7 @@ from agent.planning.steps import (
     RemoveFolder,
     ReplaceFile,
     Step,
+    folders_of,
 )
 from agent.ports import HostFiles, State
 
@@ -32,14 +34,22 @@ that stalls longer than this fails one pull. Only a change of both CA and endpoi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """The steps that were done, the record after them, and what the node refused, if it did.
+    """The steps that were done, the record after them, and what the node refused.
 
-    After a refusal no further step is done.
+    `unfinished` are the folders in which not all was done.
     """
 
     done: tuple[Step, ...]
     ledger: Ledger
-    refused: tuple[Problem, ...] = ()
+    unfinished: frozenset[Folder]
+    refused: tuple[Problem, ...]
+
+
+def nothing_done(
+    steps: Iterable[Step], *, ledger: Ledger, refused: tuple[Problem, ...] = ()
+) -> Applied:
+    """The node was left as it is."""
+    return Applied(done=(), ledger=ledger, unfinished=folders_of(steps), refused=refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,26 +65,50 @@ class Applier:
     ) -> Applied:
         """Perform steps in order. `ledger` is the record to begin from, `known` the one on disk.
 
-        A wait for readers that a stop cut short leaves what follows it to the next process.
+        A folder that refuses a step is left at that, and the others get theirs. The record of it
+        stays what was intended: the step that was refused may be half done. Nothing is done at
+        all when the intent cannot be put on record.
         """
-        done: list[Step] = []
+        refused = [_of(*item) for root in roots for item in self.files.sweep(root).items()]
         try:
-            for root in roots:
-                self.files.sweep(root)
             ledger = intend(ledger, steps=steps, made=self._missing(steps))
             if ledger != known or self.state.problems:
                 self.state.save_ledger(ledger)
-            for step in steps:
-                self._perform(step)
-                done.append(step)
-                if isinstance(step, AwaitReaders) and self.stop.is_set():
-                    return Applied(done=tuple(done), ledger=ledger)
-            settled = settle(ledger, steps=steps)
+        except NodeTrouble as trouble:
+            return nothing_done(steps, ledger=ledger, refused=(*refused, trouble.problem))
+        done, troubles = self._perform_each(steps)
+        refused += [_of(*item) for item in troubles.items()]
+        unfinished = folders_of(set(steps).difference(done))
+        settled = settle(ledger, steps=[step for step in done if not _is_in(step, unfinished)])
+        try:
             if settled != ledger:
                 self.state.save_ledger(settled)
         except NodeTrouble as trouble:
-            return Applied(done=tuple(done), ledger=ledger, refused=(trouble.problem,))
-        return Applied(done=tuple(done), ledger=settled)
+            refused.append(trouble.problem)
+            settled = ledger
+        return Applied(done=done, ledger=settled, unfinished=unfinished, refused=tuple(refused))
+
+    def _perform_each(
+        self, steps: Iterable[Step]
+    ) -> tuple[tuple[Step, ...], dict[Folder, Problem]]:
+        """The steps that were done, and the first refusal of each folder that refused one.
+
+        A wait for readers that a stop cut short leaves what follows it to the next process.
+        """
+        done: list[Step] = []
+        refused: dict[Folder, Problem] = {}
+        for step in steps:
+            if _is_in(step, refused) or (refused and isinstance(step, RemoveEmptyFolder)):
+                continue  # what a directory was made for may still be in it: it stays on record
+            try:
+                self._perform(step)
+            except NodeTrouble as trouble:
+                refused |= dict.fromkeys(folders_of([step]), trouble.problem)
+                continue
+            done.append(step)
+            if isinstance(step, AwaitReaders) and self.stop.is_set():
+                break
+        return tuple(done), refused
 
     def _missing(self, steps: Iterable[Step]) -> list[Folder]:
         """The folders that the steps will have to make on their way, outermost first."""
@@ -99,3 +133,13 @@ class Applier:
                 self.stop.wait(READERS_SECONDS)
             case _:
                 assert_never(step)
+
+
+def _is_in(step: Step, folders: Container[Folder]) -> bool:
+    return not isinstance(step, AwaitReaders) and step.folder in folders
+
+
+def _of(folder: Folder, problem: Problem) -> Problem:
+    """The problem as that of the registry whose directory it is."""
+    registry = registry_of(folder.path.rpartition("/")[2])
+    return replace(problem, registry=str(registry)) if registry else problem

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.loop import Loop
 from agent.node.clock import SystemClock
 from agent.node.container_runtime import ContainerdRuntime
 from agent.node.cri import CriClient
@@ -28,6 +29,7 @@ class Agent:
     view: View
     state: StateDirectory
     reconciler: Reconciler
+    loop: Loop
     stop: threading.Event
     wake: threading.Event
 
@@ -61,7 +63,14 @@ def compose(settings: Settings, *, follow: bool = False) -> Agent:
         withdraw_after=settings.withdraw_after,
         stop=stop,
     )
-    return Agent(view=view, state=state, reconciler=reconciler, stop=stop, wake=wake)
+    return Agent(
+        view=view,
+        state=state,
+        reconciler=reconciler,
+        loop=Loop(reconciler=reconciler),
+        stop=stop,
+        wake=wake,
+    )
 
 
 def _view(settings: Settings, *, stop: threading.Event, wake: threading.Event | None) -> View:

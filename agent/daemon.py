@@ -42,7 +42,7 @@ def run(settings: Settings) -> int:
         journal.started({"view": agent.view.place, "listen": str(settings.listen)})
         daemon.start_threads(settings)
         daemon.mark_alive()
-        agent.reconciler.loop(
+        agent.loop.run(
             wake=agent.wake,
             probe_interval_seconds=settings.probe_interval_seconds,
             report=daemon.report,
@@ -70,8 +70,8 @@ class _Daemon:
         server = HttpServer(
             address=settings.listen,
             metrics=self.metrics,
-            live=agent.reconciler.live,
-            ready=agent.reconciler.ready,
+            live=agent.loop.live,
+            ready=agent.loop.ready,
             stop=agent.stop,
             say=self.journal.problem,
         )

@@ -76,6 +76,7 @@ class Reason(StrEnum):
     # The runtime was asked, and this is what it showed.
     RUNTIME_IGNORES_FILES = "runtime-ignores-files"
     RUNTIME_UNREACHABLE = "runtime-unreachable"
+    RUNTIME_TIMEOUT = "runtime-timeout"
     PULL_FAILED = "pull-failed"
     CRI_CLIENT_MISSING = "cri-client-missing"
 
@@ -134,7 +135,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.NEEDS_RESTART: "restart containerd, so that it reads its changed configuration",
     Reason.HOST_TAKEN: "remove the directory, or leave this registry to its owner",
     Reason.SHADOWED: "remove the other directory: containerd looks there first",
-    Reason.SYMLINK_REFUSED: "replace the link by a directory: below this base none is followed",
+    Reason.SYMLINK_REFUSED: "replace the link by what it leads to: here none is followed",
     Reason.UNLINKED: "restart the agent, so that the directory is mounted anew",
     Reason.READ_ONLY_FILE_SYSTEM: "mount it writable, or leave this node out of the DaemonSet",
     Reason.DISK_FULL: "free space or inodes on the node",
@@ -158,6 +159,7 @@ REMEDIES: dict[Reason, str] = {
     ),
     Reason.RUNTIME_IGNORES_FILES: "compare the runtime's config_path with the files of `plan`",
     Reason.RUNTIME_UNREACHABLE: "check that the runtime is running and its socket is mounted",
+    Reason.RUNTIME_TIMEOUT: "see why the runtime hangs: its log, the node's load; or restart it",
     Reason.PULL_FAILED: "read the runtime's own words",
     Reason.CRI_CLIENT_MISSING: "install the agent with its `cri` extra",
     Reason.LISTEN_FAILED: "choose another --listen address",

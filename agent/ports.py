@@ -1,6 +1,6 @@
 """What the loop needs from the world. Adapters fit by shape and never import this."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -32,7 +32,7 @@ class Source(Protocol):
 class HostFiles(Protocol):
     """The node's files, through directory descriptors that follow no link below a base.
 
-    Every method raises NodeTrouble when the node refuses.
+    Where not told otherwise, a refusal of the node is raised as NodeTrouble.
     """
 
     def names(self, folder: Folder) -> tuple[str, ...]:
@@ -55,8 +55,11 @@ class HostFiles(Protocol):
         """Raise NodeTrouble (unlinked) when the folder we see is not the node's any more."""
         ...
 
-    def sweep(self, folder: Folder) -> None:
-        """Delete what an interrupted step of ours left half-made in a root."""
+    def sweep(self, folder: Folder) -> Mapping[Folder, Problem]:
+        """Delete what an interrupted step of ours left half-made in a root; never raises.
+
+        Returns what was refused, by directory.
+        """
         ...
 
     def create_folder(self, step: CreateFolder) -> None:

@@ -1,43 +1,38 @@
-"""One pass - observe, plan, apply, verify - and the loop that repeats it. The only writer.
+"""One pass: observe, plan, apply, verify. The only writer.
 
 Level-triggered: a pass reads everything anew, so that it does not matter which event woke it or
 how many were missed. Whatever the world refuses becomes a problem in the outcome and is tried
 again; an exception that is not Trouble is a bug and ends the process.
 """
 
-import random
 import threading
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeAlias
 
-from agent.applier import Applier
+from agent.applier import Applied, Applier, nothing_done
 from agent.errors import ClusterTrouble, NodeTrouble, Problem
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.containerd_config import default_roots
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
-from agent.planning.health import liveness, readiness
 from agent.planning.known_good import KnownGood, remember
 from agent.planning.ledger import Ledger
 from agent.planning.model import ClusterView, Folder, RuntimeView
 from agent.planning.node_view import NodeView, folders_to_read, needs_restart, roots_in_use
 from agent.planning.outcome import Outcome, RegistryStatus
-from agent.planning.plan import Plan, as_it_stands, make_plan
-from agent.planning.removal import Removal, plan_removal
+from agent.planning.plan import Plan, make_plan
+from agent.planning.removal import Removal, plan_removal, roots_to_search
 from agent.planning.sheet import Occasion
-from agent.planning.steps import Step
+from agent.planning.standing import as_it_stands
+from agent.planning.steps import Step, folders_of
 from agent.ports import Clock, HostFiles, Probe, Runtime, Source, State
 from agent.probing import probe_all
 from agent.verifier import Verified, Verifier
 
 NodeState: TypeAlias = tuple[tuple[Folder, ...], Hashable, Hashable, tuple[Hashable, ...]]
-
-RETRY_SECONDS = 15.0
-LOOK_SECONDS = 1.0
-"""How often the node is looked at between passes: files of ours, runtime, ledger. Only `stat`."""
-JITTER = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +67,10 @@ class Reconciler:
     verifier: Verifier = field(init=False)
     _made: tuple[Folder, ...] = ()
     _found: NodeState | None = None
-    _last_beat: float = field(init=False)
-    _passes: int = 0
 
     def __post_init__(self) -> None:
         self.applier = Applier(files=self.files, state=self.state, stop=self.stop)
         self.verifier = Verifier(probe=self.probe, runtime=self.runtime, clock=self.clock)
-        self._last_beat = self.clock.monotonic()
 
     def examine(self, *, apply_held: bool = False) -> Examination:
         """Observe and plan; changes nothing. Raises NodeTrouble when the node cannot be read."""
@@ -109,57 +101,24 @@ class Reconciler:
         )
 
     def run_pass(self, *, apply_held: bool = False) -> Outcome:
-        """Observe, plan, apply, verify, once. What the node refuses is in the outcome."""
+        """Observe, plan, apply, verify, once. What the node refuses is in the outcome.
+
+        Without the node's lock nothing is applied, and what stands is verified all the same.
+        """
         began = self.clock.monotonic()
         self._found = None
+        locked_out: tuple[Problem, ...] = ()
         try:
-            with self.state.exclusive():
-                outcome = self._converge(apply_held=apply_held)
+            with ExitStack() as held:
+                locked_out = self._lock(held)
+                outcome = self._converge(apply_held=apply_held, locked_out=locked_out)
         except NodeTrouble as trouble:
-            outcome = self._outcome(problems=(trouble.problem,))
+            outcome = self._outcome(problems=(*locked_out, trouble.problem))
         return replace(outcome, seconds=self.clock.monotonic() - began)
 
-    def live(self) -> tuple[bool, str]:
-        """Whether the loop turns. May be called by any thread."""
-        return liveness(now=self.clock.monotonic(), last_beat=self._last_beat)
-
-    def ready(self) -> tuple[bool, str]:
-        """Whether the first pass has ended. May be called by any thread."""
-        return readiness(first_pass_ended=self._passes > 0)
-
-    def loop(
-        self,
-        *,
-        wake: threading.Event,
-        probe_interval_seconds: float,
-        report: Callable[[Outcome], None],
-    ) -> None:
-        """Passes until `stop`: at once when woken, else at the interval, sooner while not in sync.
-
-        Whoever sets `stop` must set `wake` too.
-        """
-        while not self.stop.is_set():
-            wake.clear()
-            self._last_beat = self.clock.monotonic()
-            outcome = self.run_pass()
-            self._passes += 1
-            report(outcome)
-            interval = probe_interval_seconds if outcome.in_sync else RETRY_SECONDS
-            spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret, a herd
-            self._wait(wake, min(interval, probe_interval_seconds) * spread)
-
-    def _wait(self, wake: threading.Event, seconds: float) -> None:
-        """Until woken, until the time is up, or until the node is not as the pass found it.
-
-        What the pass itself wrote counts too: one more pass, a second later, then sees it whole.
-        """
-        until = self.clock.monotonic() + seconds
-        while (left := until - self.clock.monotonic()) > 0:
-            self._last_beat = self.clock.monotonic()
-            if wake.wait(min(left, LOOK_SECONDS)):
-                return
-            if self._found is not None and self._node_state(self._found[0]) != self._found:
-                return
+    def moved(self) -> bool:
+        """Whether the node is not as the last pass found it; False if that could not look at it."""
+        return self._found is not None and self._node_state(self._found[0]) != self._found
 
     def _node_state(self, folders: tuple[Folder, ...]) -> NodeState:
         """What can be seen cheaply of all that a pass looks at."""
@@ -173,8 +132,8 @@ class Reconciler:
     def remove(self) -> Removal:
         """Put the node back: undo all that is still ours. Raises NodeTrouble.
 
-        The ledger is enough; where a runtime is found, its roots are searched too, for files of
-        ours that a lost ledger no longer knows.
+        The ledger is enough; the runtime's roots and the usual ones are searched too, for files
+        of ours that a lost ledger no longer knows.
         """
         with self.state.exclusive():
             roots = self._roots_to_search()
@@ -188,10 +147,11 @@ class Reconciler:
         return removal
 
     def _roots_to_search(self) -> tuple[Folder, ...]:
+        usual = {root: self.files.read(root) for root in default_roots()}
         try:
-            return self.runtime.observe().roots or default_roots()
+            return roots_to_search(self.runtime.observe().roots, usual=usual)
         except NodeTrouble:
-            return default_roots()
+            return roots_to_search((), usual=usual)
 
     def verify(self, examination: Examination) -> Verified:
         """Try the routes of the plan: probes, and the runtime's own proof."""
@@ -202,28 +162,52 @@ class Reconciler:
             answers=examination.answers,
         )
 
-    def _converge(self, *, apply_held: bool) -> Outcome:
+    def _lock(self, held: ExitStack) -> tuple[Problem, ...]:
+        """Take the node's lock, or say what stands in the way."""
+        try:
+            held.enter_context(self.state.exclusive())
+        except NodeTrouble as trouble:
+            return (trouble.problem,)
+        return ()
+
+    def _converge(self, *, apply_held: bool, locked_out: tuple[Problem, ...]) -> Outcome:
         examination = self.examine(apply_held=apply_held)
         if self.stop.is_set():  # probes may have been cut short, and must not decide anything
-            return self._outcome(problems=examination.problems, runtime=examination.runtime)
+            return self._outcome(
+                problems=(*locked_out, *examination.problems), runtime=examination.runtime
+            )
         plan, node = examination.plan, examination.node
-        unsaved = self._save_known_good(examination.desires.known_good)
-        applied = self.applier.apply(
-            plan.steps, ledger=plan.ledger, known=node.ledger, roots=node.roots
-        )
-        self._made = applied.ledger.made
-        if applied.refused:
-            self._found = None  # what was tried and undone is no change to look into
-            examination = replace(examination, plan=as_it_stands(plan, node))
-        verified = self.verify(examination)
+        if locked_out:
+            applied = nothing_done(plan.steps, ledger=node.ledger, refused=locked_out)
+        else:
+            applied = self._apply(plan, node, examination.desires)
+        if applied.unfinished:
+            plan = self._as_it_stands(plan, node, applied)
+        verified = self.verify(replace(examination, plan=replace(plan, steps=applied.done)))
         proven = remember(examination.desires.known_good, verified.working)
-        unsaved = unsaved or self._save_known_good(proven)
+        unsaved = () if locked_out else self._save_known_good(proven)
         return self._outcome(
             problems=(*applied.refused, *unsaved, *examination.problems, *verified.problems),
             registries=verified.registries,
             done=applied.done,
             runtime=examination.runtime,
         )
+
+    def _apply(self, plan: Plan, node: NodeView, desires: Desires) -> Applied:
+        unsaved = self._save_known_good(desires.known_good)
+        applied = self.applier.apply(
+            plan.steps, ledger=plan.ledger, known=node.ledger, roots=node.roots
+        )
+        self._made = applied.ledger.made
+        return replace(applied, refused=(*applied.refused, *unsaved))
+
+    def _as_it_stands(self, plan: Plan, node: NodeView, applied: Applied) -> Plan:
+        """The plan as far as it came true, by another look at what it was to change."""
+        # What was tried and undone is no change to look into.
+        self._found = self._node_state((*node.roots, *node.found))
+        found = {folder: self.files.read(folder) for folder in folders_of(plan.steps)}
+        now = replace(node, found={**node.found, **found}, ledger=applied.ledger)
+        return as_it_stands(plan, now, unfinished=applied.unfinished)
 
     def _save_known_good(self, known_good: KnownGood) -> tuple[Problem, ...]:
         """What this pass learned, for the next.

@@ -21,6 +21,10 @@ from agent.probing import probe_all
 
 PROOF_SECONDS = 3600.0
 PROOF_JITTER = 0.1
+OF_THE_RUNTIME = frozenset(
+    {Reason.RUNTIME_UNREACHABLE, Reason.RUNTIME_TIMEOUT, Reason.CRI_CLIENT_MISSING}
+)
+"""What hinders a proof before any registry is asked: it concerns the whole node."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,7 @@ class Verifier:
         names = sorted({desire.registry for desire in desires.wanted} | set(plan.routes))
         return Verified(
             registries=tuple(self._status(name, plan, probes.get(name)) for name in names),
-            problems=tuple(problems),
+            problems=tuple(dict.fromkeys(problems)),  # a runtime hangs for every host alike
             working={name: plan.routes[name] for name in working},
         )
 
@@ -124,6 +128,9 @@ class Verifier:
         proof = self._proofs[host].proof
         explained = proof.reason is Reason.RUNTIME_IGNORES_FILES and runtime.problems
         if proof.reason is None or explained:
+            return
+        if proof.reason in OF_THE_RUNTIME:
+            yield Problem(reason=proof.reason, where=runtime.socket, detail=proof.detail)
             return
         yield Problem(reason=proof.reason, where=host, detail=proof.detail, registry=str(registry))
 

@@ -60,7 +60,8 @@ class FakeRuntime:
     """Reads the fake disk as containerd would, by readers of its own, and pulls through it.
 
     `default_works`: names without a directory are pulled through somebody's `_default`.
-    `reads` are the roots it really reads, `roots` those that it is thought to.
+    `reads` are the roots it really reads, `roots` those that it is thought to. `answer`, when
+    set, is what comes of every proof.
     """
 
     files: FakeHostFiles
@@ -72,6 +73,7 @@ class FakeRuntime:
     trouble: NodeTrouble | None = None
     problems: tuple[Problem, ...] = ()
     settled: bool = False
+    answer: Proof | None = None
     proved: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -97,7 +99,7 @@ class FakeRuntime:
 
     def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:  # noqa: ARG002 - the port's
         self.proved += hosts
-        return {host: self.pull(host) for host in hosts}
+        return {host: self.answer or self.pull(host) for host in hosts}
 
     def pull(self, host: str) -> Proof:
         """What the pull of an absent tag meets now. The first root that knows the host counts."""

@@ -4,7 +4,7 @@ All of them share `Faults`: every effect counts, and the n-th may fail or end th
 """
 
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,15 +36,24 @@ class CrashNow(BaseException):
 
 @dataclass(slots=True)
 class Faults:
-    """Counts effects; before the one numbered `at` (from 1) it raises `error`."""
+    """Counts effects; before the one numbered `at` (from 1) it raises `error`, or `late` after it.
+
+    Late is what a disk does that takes the bytes, and then fails to make them durable.
+    """
 
     at: int = 0
     error: BaseException = DISK_FULL
+    late: bool = False
     effects: int = 0
 
-    def strike(self) -> None:
+    @contextmanager
+    def effect(self) -> Iterator[None]:
         self.effects += 1
-        if self.effects == self.at:
+        struck = self.effects == self.at
+        if struck and not self.late:
+            raise self.error
+        yield
+        if struck:
             raise self.error
 
 
@@ -68,6 +77,8 @@ class FakeHostFiles:
     faults: Faults = field(default_factory=Faults)
     unlinked: bool = False
     unreadable: frozenset[str] = frozenset()
+    read_only: frozenset[str] = frozenset()
+    unswept: frozenset[Folder] = frozenset()
 
     def names(self, folder: Folder) -> tuple[str, ...]:
         prefix = f"{folder.path}/"
@@ -105,37 +116,49 @@ class FakeHostFiles:
         if self.unlinked:
             raise _trouble(Reason.UNLINKED, folder)
 
-    def sweep(self, folder: Folder) -> None:
+    def sweep(self, folder: Folder) -> Mapping[Folder, Problem]:
         """Nothing is ever half-made here: every step is done or not."""
+        return {
+            unswept: _trouble(Reason.IO_ERROR, unswept).problem
+            for unswept in self.unswept
+            if unswept.parent == folder
+        }
 
     def create_folder(self, step: CreateFolder) -> None:
-        self.faults.strike()
-        if step.folder.path in self.tree:
-            raise _trouble(Reason.HOST_TAKEN, step.folder)
-        for folder in self.missing(step.folder):
-            self.tree[folder.path] = None
-        for name, content in step.files:
-            self.tree[f"{step.folder.path}/{name}"] = content
+        with self._effect(step.folder):
+            if step.folder.path in self.tree:
+                raise _trouble(Reason.HOST_TAKEN, step.folder)
+            for folder in self.missing(step.folder):
+                self.tree[folder.path] = None
+            for name, content in step.files:
+                self.tree[f"{step.folder.path}/{name}"] = content
 
     def replace_file(self, step: ReplaceFile) -> None:
-        self.faults.strike()
-        path = f"{step.folder.path}/{step.name}"
-        if step.folder.path not in self.tree:
-            raise _trouble(Reason.IO_ERROR, step.folder)
-        if path in self.tree and self.tree[path] is None:
-            raise _trouble(Reason.HOST_TAKEN, step.folder)
-        self.tree[path] = step.content
+        with self._effect(step.folder):
+            path = f"{step.folder.path}/{step.name}"
+            if step.folder.path not in self.tree:
+                raise _trouble(Reason.IO_ERROR, step.folder)
+            if path in self.tree and self.tree[path] is None:
+                raise _trouble(Reason.HOST_TAKEN, step.folder)
+            self.tree[path] = step.content
 
     def remove_folder(self, step: RemoveFolder) -> None:
-        self.faults.strike()
-        for name in step.names:
-            if self.tree.get(f"{step.folder.path}/{name}") is not None:
-                del self.tree[f"{step.folder.path}/{name}"]
-        self._remove_if_empty(step.folder)
+        with self._effect(step.folder):
+            for name in step.names:
+                if self.tree.get(f"{step.folder.path}/{name}") is not None:
+                    del self.tree[f"{step.folder.path}/{name}"]
+            self._remove_if_empty(step.folder)
 
     def remove_empty_folder(self, step: RemoveEmptyFolder) -> None:
-        self.faults.strike()
-        self._remove_if_empty(step.folder)
+        with self._effect(step.folder):
+            self._remove_if_empty(step.folder)
+
+    @contextmanager
+    def _effect(self, folder: Folder) -> Iterator[None]:
+        with self.faults.effect():
+            if folder.path in self.read_only:
+                raise _trouble(Reason.READ_ONLY_FILE_SYSTEM, folder)
+            yield
 
     def _remove_if_empty(self, folder: Folder) -> None:
         if not self.names(folder) and self.tree.get(folder.path, b"") is None:
@@ -150,6 +173,7 @@ class FakeState:
     known_good: str = ""
     faults: Faults = field(default_factory=Faults)
     problems: tuple[Problem, ...] = ()
+    locked_out: NodeTrouble | None = None
 
     def load_ledger(self) -> Ledger:
         self.problems = ()
@@ -162,9 +186,9 @@ class FakeState:
             return Ledger()
 
     def save_ledger(self, ledger: Ledger) -> None:
-        self.faults.strike()
-        self.problems = ()
-        self.ledger = ledgers.encode(ledger, machine_id=MACHINE_ID)
+        with self.faults.effect():
+            self.problems = ()
+            self.ledger = ledgers.encode(ledger, machine_id=MACHINE_ID)
 
     def load_known_good(self) -> KnownGood:
         return views.decode(self.known_good) if self.known_good else KnownGood()
@@ -172,14 +196,16 @@ class FakeState:
     def save_known_good(self, known_good: KnownGood) -> None:
         text = views.encode(known_good)
         if text != self.known_good:
-            self.faults.strike()
-        self.known_good = text
+            with self.faults.effect():
+                self.known_good = text
 
     def signature(self) -> Hashable:
         return self.ledger
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
+        if self.locked_out is not None:
+            raise self.locked_out
         yield
 
     def wipe(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
+from agent.cluster.bundle_file import read_bundle_file
 from agent.cluster.last_seen import Snapshot
 from agent.cluster.objects import (
     Document,
@@ -16,7 +17,6 @@ from agent.cluster.objects import (
     read_config_map,
     read_service,
 )
-from agent.cluster.plain_file import read_bundle_file
 from agent.cluster.targets import Target, bundle_object, name_of, registry_services
 from agent.errors import BadInput, Problem, Reason
 from agent.planning.model import BundleObject, ClusterView, ServiceObject

@@ -23,7 +23,7 @@ from kubernetes.config.incluster_config import (
 from yaml import YAMLError
 
 from agent.cluster.bounded_pool import OpenSockets, bounded_pool
-from agent.cluster.plain_file import signature_of
+from agent.plain_file import signature_of
 
 _ODD_KUBECONFIG = (AttributeError, KeyError, TypeError)  # what its loader takes for granted
 

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from inotify_simple import INotify, flags  # type: ignore[import-untyped]
 
-from agent.cluster.plain_file import Signature, signature_of
+from agent.plain_file import Signature, signature_of
 
 TICK_SECONDS = 0.5  # how long a stop may take, and to notice that a directory was replaced
 POLL_SECONDS = 2.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
+from agent.cluster.bundle_file import read_bundle_file
 from agent.cluster.manifest_file import (
     MAX_FILE_BYTES,
     Manifest,
@@ -28,13 +29,8 @@ from agent.cluster.objects import (
     read_config_map,
     read_service,
 )
-from agent.cluster.plain_file import (
-    Signature,
-    read_bundle_file,
-    read_plain_file,
-    signature_of,
-)
 from agent.errors import BadInput, ClusterTrouble, Problem, Reason
+from agent.plain_file import Signature, read_plain_file, signature_of
 from agent.planning.model import BundleObject, ClusterView, ServiceObject
 from agent.planning.trust_reference import (
     ClusterTrustBundleReference,

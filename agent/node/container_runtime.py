@@ -37,8 +37,8 @@ SUPPORTED = ("auto", KIND)
 class CriAdapter(Protocol):
     """The runtime's own answers, through its socket."""
 
-    def version(self, socket: HostPath) -> tuple[str, str] | None:
-        """Name and version of the runtime behind a socket; None when it does not tell."""
+    def version(self, socket: HostPath) -> tuple[str, str] | Problem:
+        """Name and version of the runtime behind a socket; why, when it does not tell."""
         ...
 
     def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
@@ -62,6 +62,7 @@ class _Known:
     daemon: Daemon | None = None
     version_of: tuple[Daemon | None, State] | None = None
     version: str = ""
+    silence: Problem | None = None
     socket: HostPath = DEFAULT_SOCKET
     watched: tuple[HostPath, ...] = (DEFAULT_CONFIG,)
     roots: tuple[Folder, ...] = ()
@@ -140,12 +141,21 @@ class ContainerdRuntime:
         """
         known = self._known
         state = state_of(self._host_root, socket)
-        if state is None or known.version_of == (daemon, state):
+        if state is not None and known.version_of == (daemon, state):
+            self._known = replace(known, silence=None)
             return False
-        match self._cri.version(socket):
+        answer = self._cri.version(socket) if state is not None else _no_socket(socket, daemon)
+        match answer:
             case (name, text) if name == KIND:
                 version = text.removeprefix("v")
-                self._known = replace(known, version_of=(daemon, state), version=version)
+                self._known = replace(
+                    known, version_of=(daemon, state), version=version, silence=None
+                )
+            case (name, _):
+                silence = _unreachable(socket, f"{name} answers there, and not {KIND}")
+                self._known = replace(known, silence=silence)
+            case Problem() as silence:
+                self._known = replace(known, silence=silence)
         return self._known.version != known.version
 
     def _view(
@@ -171,18 +181,28 @@ class ContainerdRuntime:
             identity=_digest(daemon, version, configuration.digest, states),
             problems=directories.problems,
             change_needed=directories.change_needed,
-            settled=self._is_settled(daemon, configuration.watched),
+            settled=self._is_settled(daemon, socket, configuration.watched),
+            silence=self._known.silence,
         )
 
-    def _is_settled(self, daemon: Daemon | None, watched: Iterable[HostPath]) -> bool:
+    def _is_settled(
+        self, daemon: Daemon | None, socket: HostPath, watched: Iterable[HostPath]
+    ) -> bool:
         """Whether the process is surely younger than its configuration.
 
         A file that was deleted or renamed shows in its directory, which our own first write to it
         changes too: then the next start of the process settles it.
+
+        The kernel tells a start by the time since boot, so that it seems to move with a clock that
+        is set, while the time of a file does not. The socket, which the process makes when it
+        starts, has the clock's time of then. Both must be later than every change: the one is
+        wrong after a step forward, the other after a step back.
         """
         began = started_at(self._host_root / "proc", daemon) if daemon else None
-        if began is None:
+        made = state_of(self._host_root, socket)
+        if began is None or made is None:
             return False
+        began = min(began, made[-1] / NANOSECONDS)
         places = {*watched, *(HostPath(posixpath.dirname(path)) for path in watched)}
         states = [state_of(self._host_root, place) for place in places]
         changed = [state[-1] / NANOSECONDS for state in states if state is not None]
@@ -212,6 +232,15 @@ class ContainerdRuntime:
     def _not_found(self, detail: str) -> NodeTrouble:
         where = str(self._host_root)
         return NodeTrouble(Problem(reason=Reason.NO_RUNTIME_FOUND, where=where, detail=detail))
+
+
+def _no_socket(socket: HostPath, daemon: Daemon | None) -> Problem:
+    running = f"{KIND} runs as process {daemon.pid}" if daemon else f"no {KIND} runs"
+    return _unreachable(socket, f"{running}, and there is no such socket")
+
+
+def _unreachable(socket: HostPath, detail: str) -> Problem:
+    return Problem(reason=Reason.RUNTIME_UNREACHABLE, where=socket, detail=detail)
 
 
 def _digest(*parts: object) -> str:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from agent.node.node_trouble import node_trouble
 from agent.node.seen_path import seen_path
+from agent.plain_file import NotPlainError, read_plain_file
 from agent.planning.containerd_config_file import ConfigFile, broken, parse_config_file
 from agent.planning.containerd_merge import Version, import_paths
 from agent.planning.model import HostPath
@@ -119,11 +120,15 @@ def _stands(host_root: Path, path: str) -> bool:
 
 def _read(host_root: Path, path: HostPath) -> bytes | None:
     with node_trouble(where=path, doing="reading containerd's configuration"):
+        seen = seen_path(host_root, path)
+        if seen == host_root / "dev/null":  # how a containerd is told to run on its defaults
+            return b""
         try:
-            with seen_path(host_root, path).open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
+            content = read_plain_file(seen, limit=MAX_BYTES).content
         except FileNotFoundError:
             return None
+        except NotPlainError as error:
+            raise broken(path, "it is no regular file") from error
         if len(content) > MAX_BYTES:
             raise OSError(errno.EFBIG, f"More than {MAX_BYTES} bytes")
     return content

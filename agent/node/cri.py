@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import strsignal
 
-from agent.errors import Reason
-from agent.node.cri_call import NO_GRPC
+from agent.errors import Problem, Reason
+from agent.node import cri_call
 from agent.node.pull_verdict import absent_image, judge_pull
 from agent.node.seen_path import seen_path
 from agent.planning.model import HostPath, Proof
@@ -39,14 +39,20 @@ class CriClient:
         self._limit_seconds = start_seconds + call_seconds
         self._command = tuple(command)
 
-    def version(self, socket: HostPath) -> tuple[str, str] | None:
-        """Name and version of the runtime behind a socket; None when it does not tell."""
-        answer = self._ask(socket, {})
-        match answer:
+    def version(self, socket: HostPath) -> tuple[str, str] | Problem:
+        """Name and version of the runtime behind a socket; why, when it does not tell."""
+        answers = self._ask(socket, {})
+        match answers:
+            case Problem():
+                return answers
             case [{"code": "OK", "name": str(name), "version": str(version)}]:
                 return name, version
+            case [{"code": cri_call.SILENT, "words": words}]:
+                return Problem(reason=Reason.RUNTIME_TIMEOUT, where=socket, detail=words)
+            case [{"code": code, "words": words}]:
+                return _unreachable(socket, words or f"it answers {code}")
             case _:
-                return None
+                return _unreachable(socket, f"the CRI client gave {len(answers)} answers, not one")
 
     def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
         """Let the runtime pull a tag that cannot exist from each host, and judge what it met.
@@ -57,8 +63,9 @@ class CriClient:
             return {}
         images = [absent_image(host) for host in hosts]
         answers = self._ask(socket, {"images": images})
-        if isinstance(answers, Proof):
-            return dict.fromkeys(hosts, answers)
+        if isinstance(answers, Problem):
+            untold = Proof(reason=answers.reason, detail=answers.detail)
+            return dict.fromkeys(hosts, untold)
         if len(answers) != len(hosts):
             words = f"the CRI client gave {len(answers)} answers for {len(hosts)} images"
             unknown = Proof(reason=Reason.RUNTIME_UNREACHABLE, detail=words)
@@ -68,8 +75,8 @@ class CriClient:
             for host, answer in zip(hosts, answers, strict=True)
         }
 
-    def _ask(self, socket: HostPath, request: dict[str, object]) -> list[dict[str, str]] | Proof:
-        """Run the child for one request: its answers, or the proof that there are none."""
+    def _ask(self, socket: HostPath, request: dict[str, object]) -> list[dict[str, str]] | Problem:
+        """Run the child for one request: its answers, or why there are none."""
         try:
             seen = seen_path(self._host_root, socket)
             message = request | {"socket": str(seen), "timeout_seconds": self._call_seconds}
@@ -85,18 +92,21 @@ class CriClient:
             )
         except subprocess.TimeoutExpired as late:
             words = f"the CRI client did not end within {late.timeout:g} s, and was killed"
-            return Proof(reason=Reason.TIMEOUT, detail=words)
+            return Problem(reason=Reason.RUNTIME_TIMEOUT, where=socket, detail=words)
         except OSError as error:
-            words = f"cannot ask the runtime: {error}"
-            return Proof(reason=Reason.RUNTIME_UNREACHABLE, detail=words)
-        if child.returncode == NO_GRPC:
-            return Proof(reason=Reason.CRI_CLIENT_MISSING, detail="grpcio cannot be imported")
+            return _unreachable(socket, f"cannot ask the runtime: {error}")
+        if child.returncode == cri_call.NO_GRPC:
+            words = "grpcio cannot be imported"
+            return Problem(reason=Reason.CRI_CLIENT_MISSING, where=socket, detail=words)
         answers = _decode(child.stdout) if child.returncode == 0 else None
         if answers is None:
             last = (child.stderr.strip().splitlines() or ["no words"])[-1]
-            words = f"the CRI client {_ending(child.returncode)}: {last}"
-            return Proof(reason=Reason.RUNTIME_UNREACHABLE, detail=words)
+            return _unreachable(socket, f"the CRI client {_ending(child.returncode)}: {last}")
         return answers
+
+
+def _unreachable(socket: HostPath, words: str) -> Problem:
+    return Problem(reason=Reason.RUNTIME_UNREACHABLE, where=socket, detail=words)
 
 
 def _decode(text: str) -> list[dict[str, str]] | None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Call: TypeAlias = grpc.CallFuture[bytes]
 
 NO_GRPC = 3
+SILENT = "SILENT"
+"""What stands for a status where the runtime did not even tell its version in time."""
+VERSION_SECONDS = 5.0  # it is a constant to the runtime: one that takes longer hangs
 LENGTH_DELIMITED = 2
 VARINT = 0
 
@@ -57,7 +60,10 @@ def main() -> int:
 
 def version(channel: "grpc.Channel", seconds: float) -> dict[str, str]:
     """Ask for the runtime's name and version: VersionResponse fields 2 and 3."""
-    status, words, body = _wait(_call(channel, "RuntimeService/Version", b"", seconds))
+    limit = min(seconds, VERSION_SECONDS)
+    status, words, body = _wait(_call(channel, "RuntimeService/Version", b"", limit))
+    if status == "DEADLINE_EXCEEDED":
+        return _answer(SILENT, f"it did not tell its version within {limit:g} s: {words}")
     found = dict(fields(body))
     return _answer(status, words) | {
         "name": found.get(2, b"").decode(errors="replace"),
@@ -66,7 +72,13 @@ def version(channel: "grpc.Channel", seconds: float) -> dict[str, str]:
 
 
 def pull(channel: "grpc.Channel", images: Sequence[str], seconds: float) -> list[dict[str, str]]:
-    """Let the runtime pull all images at once, so that one slow host delays no other."""
+    """Let the runtime pull all images at once, so that one slow host delays no other.
+
+    The version comes first: it tells a runtime that hangs from a pull that does.
+    """
+    told = version(channel, seconds)
+    if told["code"] != "OK":
+        return [told] * len(images)
     calls = [
         _call(channel, "ImageService/PullImage", _image_request(image), seconds) for image in images
     ]

@@ -61,6 +61,12 @@ def look(directory: int, name: str) -> os.stat_result | None:
         return None
 
 
+def is_link(directory: int, name: str) -> bool:
+    """Whether a link stands under a name."""
+    info = look(directory, name)
+    return info is not None and S_ISLNK(info.st_mode)
+
+
 def signature_at(directory: int, name: str) -> tuple[int, ...] | None:
     """What changes when the file or directory under a name does; None when there is none."""
     info = look(directory, name)
@@ -106,6 +112,21 @@ def replace_file(directory: int, name: str, content: bytes, *, mode: int, limit:
         with suppress(OSError):
             unlink(directory, half_made(name))
         raise
+
+
+def try_to_write(directory: int, size: int) -> None:
+    """Write that many bytes, durably, into a file without a name: gone with its descriptor.
+
+    A file system that has no such files (open(2), O_TMPFILE) is not tried.
+    """
+    try:
+        with opened(".", os.O_TMPFILE | os.O_WRONLY, dir_fd=directory, mode=0o600) as fd:
+            with os.fdopen(fd, "wb", closefd=False) as file:
+                file.write(bytes(size))
+            os.fsync(fd)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
 
 
 def unlink(directory: int, name: str) -> None:

@@ -12,13 +12,14 @@ oversized files under those names are somebody else's.
 
 import errno
 import os
-from collections.abc import Hashable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.durable import (
     PUBLIC_FILE_MODE,
+    is_link,
     is_plain,
     look,
     names_in,
@@ -48,7 +49,7 @@ MAX_FILE_BYTES = 1024 * 1024
 
 
 class HostFiles:
-    """The port `HostFiles`. Every method raises NodeTrouble when the node refuses."""
+    """The port `HostFiles`. Where not told otherwise, a refusal of the node is a NodeTrouble."""
 
     def __init__(self, host_root: Path) -> None:
         self._root = HostRoot(host_root)
@@ -100,12 +101,19 @@ class HostFiles:
                 detail = "the directory we see here was deleted on the node"
                 raise NodeTrouble(Problem(reason=Reason.UNLINKED, where=place.path, detail=detail))
 
-    def sweep(self, folder: Folder) -> None:
-        """Delete what an interrupted step of ours left in a root and in the directories in it."""
-        with _trouble(folder, "clearing leftovers in it"), self._root.find(folder) as place:
+    def sweep(self, folder: Folder) -> Mapping[Folder, Problem]:
+        """Delete what an interrupted step of ours left in a root and in the directories in it.
+
+        Returns what was refused, by directory: one that refuses keeps no other from being cleared.
+        """
+        refused: dict[Folder, Problem] = {}
+        with _noted(refused, folder), self._root.find(folder) as place:
             if not place.missing:
                 with child(place.fd, ".") as fd:
-                    sweep(fd)
+                    for name in names_in(fd):
+                        with _noted(refused, folder.child(name)):
+                            sweep(fd, name)
+        return refused
 
     def create_folder(self, step: CreateFolder) -> None:
         """Build beside, rename in, durably; host-taken if anything stands there, however empty."""
@@ -151,6 +159,15 @@ def _trouble(folder: Folder, doing: str) -> AbstractContextManager[None]:
     return node_trouble(where=folder.path, doing=doing)
 
 
+@contextmanager
+def _noted(refused: dict[Folder, Problem], folder: Folder) -> Iterator[None]:
+    try:
+        with _trouble(folder, "clearing leftovers in it"):
+            yield
+    except NodeTrouble as trouble:
+        refused[folder] = trouble.problem
+
+
 def _contents(fd: int) -> FoundFolder:
     files: dict[str, bytes] = {}
     others: list[str] = []
@@ -160,7 +177,8 @@ def _contents(fd: int) -> FoundFolder:
             files[name] = content
         elif name not in HALF_MADE_FILES:
             others.append(name)
-    return FoundFolder(files=files, others=tuple(others))
+    links = tuple(name for name in OUR_FILES if name in others and is_link(fd, name))
+    return FoundFolder(files=files, others=tuple(others), links=links)
 
 
 def _build(parent: int, step: CreateFolder) -> None:

@@ -11,6 +11,7 @@ from stat import S_ISDIR, S_ISREG
 
 from agent.node.durable import OURS, half_made, look, names_in, remove_empty, unlink
 from agent.node.host_root import child
+from agent.planning.hostnames import registry_of
 from agent.planning.model import OUR_FILES
 
 HALF_MADE_FILES = frozenset(map(half_made, OUR_FILES))
@@ -35,19 +36,19 @@ def is_leftover(name: str) -> bool:
     return name.startswith(OURS)
 
 
-def sweep(root: int) -> None:
-    """Clear a root and the directories in it of all that was left half-made. Raises OSError.
+def sweep(root: int, name: str) -> None:
+    """Clear what stands under a name in a root of all that was left half-made. Raises OSError.
 
     Where there is nothing to clear nothing is tried, so that a read-only file system is no error.
+    A directory whose name is no cluster hostname is somebody else's, and not looked into; one that
+    is forbidden to us, or gone in this moment, is left alone.
     """
-    for name in names_in(root):
-        info = look(root, name)
-        if info is None or not S_ISDIR(info.st_mode):
-            continue
-        if name.startswith((_NEW, _OLD)):
-            clear(root, name)
-            continue
-        # Any directory here may be somebody else's: forbidden to us, or gone in this moment.
+    info = look(root, name)
+    if info is None or not S_ISDIR(info.st_mode):
+        return
+    if name.startswith((_NEW, _OLD)):
+        clear(root, name)
+    elif registry_of(name):
         with suppress(PermissionError, FileNotFoundError), child(root, name) as folder:
             _unlink_files(folder, HALF_MADE_FILES)
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 LOCK_FILE_MODE = 0o600
 
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+_NEVER_WAIT = os.O_NOFOLLOW | os.O_NONBLOCK  # whatever stands at the lock's place, a fifo even
+_FLAGS = os.O_RDWR | os.O_CREAT | _NEVER_WAIT
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def try_lock(directory: int, name: str, *, shared: bool = False) -> Iterator[int
 def is_locked(directory: int, name: str) -> bool:
     """Whether anybody holds the lock, shared or not. Nothing is made. Raises OSError."""
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=directory)
+        fd = os.open(name, os.O_RDONLY | _NEVER_WAIT, dir_fd=directory)
     except FileNotFoundError:
         return False
     try:

@@ -3,9 +3,14 @@
 The words are containerd's, collected from real runs of 1.6, 1.7, 2.1, 2.2 and 2.3 (verbatim in
 tests/node/test_cri_verdict.py): a CRI answer has no other part to tell them apart by, and its
 gRPC code is `UNKNOWN` for nearly everything.
+
+A pull that does not end is no sign of a runtime that hangs: before 2.1 it waits half a minute for
+an endpoint that drops packets, and any release does for a proxy or a token realm that does. So it
+is a `timeout` on the runtime's own way only where the runtime still told its version (cri_call).
 """
 
 from agent.errors import Reason
+from agent.node.cri_call import SILENT
 from agent.planning.model import Proof
 
 ABSENT = "registry-node-agent/absent:absent"
@@ -35,6 +40,7 @@ def judge_pull(*, host: str, code: str, words: str) -> Proof:
         (_went_by_name(host, words), Reason.RUNTIME_IGNORES_FILES),
         (any(text in words for text in REACHED), None),
         (code in {"UNAVAILABLE", "UNIMPLEMENTED"}, Reason.RUNTIME_UNREACHABLE),
+        (code == SILENT, Reason.RUNTIME_TIMEOUT),
         (code == "DEADLINE_EXCEEDED", Reason.TIMEOUT),
         (any(text in words for text in TIMED_OUT), Reason.TIMEOUT),
         (True, Reason.PULL_FAILED),
@@ -42,7 +48,7 @@ def judge_pull(*, host: str, code: str, words: str) -> Proof:
     reason = next(reason for holds, reason in verdicts if holds)
     details = {
         "OK": "pulled: somebody made that tag",
-        "DEADLINE_EXCEEDED": f"no answer in time: {words}",
+        "DEADLINE_EXCEEDED": f"the runtime answers, but its pull did not end in time: {words}",
     }
     return Proof(reason=reason, detail=details.get(code, words or code))
 

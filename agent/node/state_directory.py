@@ -20,16 +20,25 @@ from math import ceil
 from pathlib import Path, PurePosixPath
 
 from agent.errors import NodeTrouble, Problem, Reason
-from agent.node.durable import half_made, read_file, replace_file, signature_at, unlink
+from agent.node.durable import (
+    half_made,
+    look,
+    read_file,
+    replace_file,
+    signature_at,
+    try_to_write,
+    unlink,
+)
 from agent.node.host_root import HostRoot, child
+from agent.node.machine_id import machine_id
 from agent.node.node_lock import is_locked, try_lock
 from agent.node.node_trouble import node_trouble
-from agent.node.seen_path import seen_path
 from agent.planning import known_good as views
 from agent.planning import ledger as ledgers
 from agent.planning.known_good import KnownGood
 from agent.planning.ledger import Ledger
 from agent.planning.model import Folder, HostPath
+from agent.planning.state_view import StateView
 
 LEDGER = "ledger.json"
 BROKEN_LEDGER = "ledger.json.broken"
@@ -41,6 +50,7 @@ ALIVE = "alive"
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 MAX_FILE_BYTES = 64 * 1024 * 1024  # every trust bundle there may be, each of at most 1 MiB
+LEAST_BYTES = 4096  # a small record, for a look before there is any
 POLL_SECONDS = 0.05
 
 
@@ -77,7 +87,7 @@ class StateDirectory:
         if content is None:
             return Ledger()
         try:
-            return ledgers.decode(content.decode(), machine_id=self._machine_id())
+            return ledgers.decode(content.decode(), machine_id=machine_id(self._host_root))
         except ValueError as error:
             self.problems = (
                 Problem(
@@ -92,7 +102,7 @@ class StateDirectory:
         """Durably. Raises NodeTrouble."""
         if self.problems:
             self._set_aside()
-        self._save(LEDGER, ledgers.encode(ledger, machine_id=self._machine_id()))
+        self._save(LEDGER, ledgers.encode(ledger, machine_id=machine_id(self._host_root)))
 
     def load_known_good(self) -> KnownGood:
         """The last view that could be used; an empty one when there is none. Raises NodeTrouble."""
@@ -153,11 +163,26 @@ class StateDirectory:
         with self._trouble("looking for a live agent"), self._root.find(self._folder) as place:
             if place.missing:
                 return
-            with child(place.fd, ".") as directory:
-                if not is_locked(directory, ALIVE):
-                    return
-                pid = (read_file(directory, ALIVE, limit=MAX_FILE_BYTES) or b"?").decode().strip()
-        raise self._another(f"a `run` is alive; its pid, as it sees itself, is {pid}")
+            pid = _live_run(place.fd)
+        if pid:
+            raise self._another(f"a `run` is alive; its pid, as it sees itself, is {pid}")
+
+    def look(self) -> StateView:
+        """Whether the next pass could write its record, and who else does; leaves no trace.
+
+        Tried with as many bytes as the record has now, on the way to the directory if it is
+        still to be made. Never raises: what is refused is among the problems.
+        """
+        problems: list[Problem] = []
+        exists, run = False, ""
+        try:
+            with self._trouble("trying to write in it"), self._root.find(self._folder) as place:
+                exists = not place.missing
+                run = _live_run(place.fd) if exists else ""
+                try_to_write(place.fd, max(LEAST_BYTES, _size_of_record(place.fd)))
+        except NodeTrouble as trouble:
+            problems.append(trouble.problem)
+        return StateView(path=self._folder.path, exists=exists, run=run, problems=tuple(problems))
 
     def remove_all(self) -> None:
         """Delete all of it, the ledger after all that it speaks of, and the directory if empty.
@@ -227,19 +252,6 @@ class StateDirectory:
                 break
         return None
 
-    def _machine_id(self) -> str:
-        """The node's own, machine-id(5); empty when it has none."""
-        path = HostPath("/etc/machine-id")
-        with node_trouble(where=path, doing="reading it"):
-            try:
-                return (
-                    seen_path(self._host_root, path)
-                    .read_text(encoding="ascii", errors="replace")
-                    .strip()
-                )
-            except FileNotFoundError:
-                return ""
-
     def _trouble(self, doing: str) -> AbstractContextManager[None]:
         return node_trouble(where=self._folder.path, doing=doing)
 
@@ -253,6 +265,18 @@ def _write(directory: int, name: str, text: str) -> None:
     content = text.encode()
     if read_file(directory, name, limit=MAX_FILE_BYTES) != content:
         replace_file(directory, name, content, mode=FILE_MODE, limit=MAX_FILE_BYTES)
+
+
+def _live_run(directory: int) -> str:
+    """The pid of a live `run`, as it sees itself; empty when none is alive."""
+    if not is_locked(directory, ALIVE):
+        return ""
+    return (read_file(directory, ALIVE, limit=MAX_FILE_BYTES) or b"?").decode().strip()
+
+
+def _size_of_record(directory: int) -> int:
+    found = (look(directory, name) for name in (LEDGER, VIEW))
+    return sum(info.st_size for info in found if info is not None)
 
 
 def _decode_parents(content: bytes | None) -> list[Folder]:

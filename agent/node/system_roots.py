@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.node.seen_path import seen_path
+from agent.plain_file import read_plain_file
 from agent.planning.pem import find_certificates
 
 # Go, src/crypto/x509/root_linux.go: the first file that can be read, and all the directories.
@@ -21,6 +22,7 @@ FILES = (
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+MAX_BYTES = 16 << 20  # all the roots there are come to a quarter of a MiB
 DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 
 
@@ -49,4 +51,4 @@ def _directory_files(host_root: Path) -> Iterator[str]:
 
 
 def _text(host_root: Path, path: str) -> str:
-    return seen_path(host_root, path).read_text(encoding="latin-1")
+    return read_plain_file(seen_path(host_root, path), limit=MAX_BYTES).content.decode("latin-1")

@@ -1,54 +1,20 @@
 """What `doctor` says: one check per line, in the order in which a pull depends on them.
 
-Every problem of the examination belongs to exactly one check, by its reason; a reason that no
-check claims belongs to the node as a whole, so that none is lost.
+Every problem of the examination stands in exactly one line (planning.check_lines). What a line
+says was found depends on the problems in it: a line that fails never says that all is well.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from agent.errors import Problem, Reason
+from agent.errors import Problem
+from agent.planning.check_lines import Line, line_of
 from agent.planning.desires import Desires
 from agent.planning.model import ProbeStep, RuntimeView
 from agent.planning.outcome import RegistryStatus
 from agent.planning.plan import Plan
-
-_OF_RUNTIME = frozenset(
-    {
-        Reason.NO_RUNTIME_FOUND,
-        Reason.RUNTIME_CONFIG_BROKEN,
-        Reason.CONFIG_PATH_UNSET,
-        Reason.LEGACY_MIRRORS,
-        Reason.RUNTIME_UNREACHABLE,
-        Reason.CRI_CLIENT_MISSING,
-    }
-)
-_OF_FILES = frozenset(
-    {
-        Reason.HOST_TAKEN,
-        Reason.SHADOWED,
-        Reason.SYMLINK_REFUSED,
-        Reason.HELD,
-        Reason.WITHDRAWAL_PENDING,
-        Reason.UNLABELLED_STILL_SERVING,
-        Reason.ALL_ANCHORS_REVOKED,
-    }
-)
-_OF_STEP = {
-    ProbeStep.TCP: frozenset({Reason.CONNECTION_REFUSED, Reason.TIMEOUT, Reason.UNREACHABLE}),
-    ProbeStep.TLS: frozenset(
-        {
-            Reason.UNKNOWN_AUTHORITY,
-            Reason.MISSING_IP_SAN,
-            Reason.CERTIFICATE_EXPIRED,
-            Reason.CERTIFICATE_NOT_YET_VALID,
-            Reason.TLS_FAILED,
-        }
-    ),
-    ProbeStep.API: frozenset({Reason.HTTP_ERROR, Reason.REALM_UNREACHABLE}),
-    ProbeStep.EFFECTIVE: frozenset({Reason.RUNTIME_IGNORES_FILES, Reason.PULL_FAILED}),
-}
+from agent.planning.state_view import StateView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,70 +34,112 @@ class Check:
 def checkup(
     *,
     runtime: RuntimeView,
+    state: StateView,
     desires: Desires,
     plan: Plan,
     registries: Iterable[RegistryStatus],
     problems: Iterable[Problem],
 ) -> tuple[Check, ...]:
     """All checks of a node whose examination ended."""
-    sorter = _Sorter(list(problems))
-    checks = [
+    statuses, met = tuple(registries), tuple(problems)
+    asked = {str(status.registry) for status in statuses}
+    lines: dict[Line, list[Problem]] = {line: [] for line in Line}
+    for problem in dict.fromkeys((*met, *_silence(runtime, met), *state.problems)):
+        line = Line.STATE if problem in state.problems else line_of(problem.reason)
+        lost = line is Line.PULL and problem.registry not in asked
+        lines[Line.REQUESTS if lost else line].append(problem)
+    return (
+        _runtime_check(runtime, lines[Line.RUNTIME]),
         Check(
-            subject="runtime",
-            found=_runtime_text(runtime),
-            problems=sorter.take(reasons=_OF_RUNTIME),
+            subject="requests",
+            found=f"registries asked for: {len(desires.wanted)}",
+            problems=tuple(lines[Line.REQUESTS]),
         ),
-        Check(
-            subject="files",
-            found=f"{len(plan.steps)} steps to do" if plan.steps else "as they should be",
-            problems=sorter.take(reasons=_OF_FILES),
-        ),
-    ]
-    for status in registries:
-        checks += _registry_checks(status, sorter)
-    rest = Check(
-        subject="requests",
-        found=f"registries asked for: {len(desires.wanted)}",
-        problems=tuple(sorter.rest),
+        _state_check(state, lines[Line.STATE]),
+        _files_check(plan, lines[Line.FILES]),
+        *(check for status in statuses for check in _registry_checks(status, lines[Line.PULL])),
     )
-    return (checks[0], rest, *checks[1:])
 
 
-class _Sorter:
-    """Deals out problems, each once."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.rest = problems
-
-    def take(
-        self, *, reasons: frozenset[Reason], registry: str | None = None
-    ) -> tuple[Problem, ...]:
-        taken = tuple(
-            problem
-            for problem in self.rest
-            if problem.reason in reasons and registry in {None, problem.registry}
-        )
-        self.rest = [problem for problem in self.rest if problem not in taken]
-        return taken
+def checkup_cut_short(problem: Problem, *, state: StateView) -> tuple[Check, ...]:
+    """The checks of a node that cannot be examined."""
+    return (
+        Check(subject="node", found="cannot be examined", problems=(problem,)),
+        _state_check(state, state.problems),
+    )
 
 
-def _registry_checks(status: RegistryStatus, sorter: _Sorter) -> Iterator[Check]:
-    """The steps of a pull in order; one that cannot be tried for an earlier failure is left out."""
-    for step, reasons in _OF_STEP.items():
-        problems = sorter.take(reasons=reasons, registry=str(status.registry))
-        if not problems and step not in status.reached:
-            return
-        yield Check(
-            subject=f"{status.registry} {step}",
-            found=_step_text(step, status),
-            problems=problems,
-        )
+def _silence(runtime: RuntimeView, problems: Sequence[Problem]) -> Iterator[Problem]:
+    """That the runtime does not answer, unless the proofs tell it already."""
+    silence = runtime.silence
+    if silence is not None and all(problem.reason is not silence.reason for problem in problems):
+        yield silence
 
 
-def _runtime_text(runtime: RuntimeView) -> str:
-    process = f"process {runtime.pid}" if runtime.pid else "not running"
-    roots = " and ".join(root.path for root in runtime.roots) or "nothing"
-    return f"{runtime.kind} {runtime.version or 'of unknown version'}, {process}, reads {roots}"
+def _runtime_check(runtime: RuntimeView, problems: Sequence[Problem]) -> Check:
+    unseen = "not running" if runtime.silence else "in a process that is not to be seen"
+    process = f"process {runtime.pid}" if runtime.pid else unseen
+    found = f"{runtime.kind} {runtime.version or 'of unknown version'}, {process}"
+    if not problems:
+        roots = " and ".join(root.path for root in runtime.roots) or "nothing"
+        found = f"{found}, reads {roots}"
+    return Check(subject="runtime", found=found, problems=tuple(problems))
+
+
+def _state_check(state: StateView, problems: Sequence[Problem]) -> Check:
+    if state.problems:
+        use = "cannot be written"
+    elif problems:
+        use = "its record cannot be used"
+    elif state.exists:
+        use = "can be written"
+    else:
+        use = "not there yet, can be made"
+    run = f"a `run` is alive, as process {state.run}" if state.run else "no `run` is alive"
+    return Check(subject="state", found=f"{state.path}: {use}; {run}", problems=tuple(problems))
+
+
+def _files_check(plan: Plan, problems: Sequence[Problem]) -> Check:
+    if plan.steps:
+        found = f"{len(plan.steps)} steps to do"
+    else:
+        found = "not as they should be" if problems else "as they should be"
+    return Check(subject="files", found=found, problems=tuple(problems))
+
+
+def _registry_checks(status: RegistryStatus, problems: Iterable[Problem]) -> Iterator[Check]:
+    """The steps of a pull in order, up to the first that was not reached: its problems are there.
+
+    Without a problem it was not tried, for a reason that stands in another line.
+    """
+    own = tuple(problem for problem in problems if problem.registry == str(status.registry))
+    for step in ProbeStep:
+        reached = step in status.reached
+        if reached and step is not ProbeStep.EFFECTIVE:
+            yield _step_check(step, status, ())
+            continue
+        if reached or own:
+            yield _step_check(step, status, own)
+        return
+
+
+def _step_check(step: ProbeStep, status: RegistryStatus, problems: tuple[Problem, ...]) -> Check:
+    found = _failed_text(step, status) if problems else _step_text(step, status)
+    return Check(subject=f"{status.registry} {step}", found=found, problems=problems)
+
+
+def _failed_text(step: ProbeStep, status: RegistryStatus) -> str:
+    match step:
+        case ProbeStep.TCP:
+            return f"no connection to {_step_text(step, status)}"
+        case ProbeStep.TLS:
+            return f"no verified connection with {_step_text(step, status)}"
+        case ProbeStep.API:
+            return "GET /v2/ does not succeed"
+        case ProbeStep.EFFECTIVE:
+            return f"the runtime was not seen to pull {', '.join(status.hosts)} from there"
+        case _:
+            assert_never(step)
 
 
 def _step_text(step: ProbeStep, status: RegistryStatus) -> str:

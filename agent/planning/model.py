@@ -200,11 +200,12 @@ class Blocked:
 class FoundFolder:
     """A directory, with the bytes of `OUR_FILES` as far as they are there as plain files.
 
-    `others` are the names of everything else in it.
+    `others` are the names of everything else in it, `links` those of `OUR_FILES` that are links.
     """
 
     files: Mapping[str, bytes]
     others: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
 
 
 Found: TypeAlias = Missing | Blocked | FoundFolder
@@ -218,7 +219,8 @@ class RuntimeView:
     `identity` changes whenever the process, its version or its configuration files change.
     `change_needed` is a unified diff of the runtime's own configuration, for a person to make.
     `settled` means that the process was started after its configuration was last changed: while
-    it is not, the process may read other roots than these.
+    it is not, the process may read other roots than these. `silence` is why it did not tell its
+    version when it was last asked; None when it did.
     """
 
     kind: str
@@ -231,6 +233,7 @@ class RuntimeView:
     problems: tuple[Problem, ...] = ()
     change_needed: str = ""
     settled: bool = False
+    silence: Problem | None = None
 
     @property
     def title(self) -> str:

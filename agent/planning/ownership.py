@@ -58,7 +58,10 @@ def judge_owner(*, folder: Folder, found: Found, ledger: Ledger) -> Ownership:
             return Nobodys()
         case Blocked(reason=reason, detail=detail):
             return _foreign(folder, reason, detail)
-        case FoundFolder(files=files, others=others):
+        case FoundFolder(files=files, others=others, links=links):
+            if odd := [name for name in OUR_FILES if name in links]:
+                detail = f"{odd[0]} is a link"
+                return _foreign(folder, Reason.SYMLINK_REFUSED, detail)
             if odd := [name for name in OUR_FILES if name in others]:
                 detail = f"{odd[0]} is no plain file of at most 1 MiB"
                 return _foreign(folder, Reason.HOST_TAKEN, detail)

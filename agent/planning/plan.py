@@ -5,17 +5,15 @@ states; a plan made from any such state ends at the same place.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from agent.errors import Problem
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.desires import Desires
-from agent.planning.hostnames import registry_of
 from agent.planning.ledger import Ledger, confirm
 from agent.planning.model import RegistryName, Route
 from agent.planning.node_view import NodeView
-from agent.planning.ownership import Ours
 from agent.planning.sheet import Occasion, Sheet
 from agent.planning.steps import Step
 from agent.planning.unwanted import leave_unread_roots, review_unwanted
@@ -48,20 +46,6 @@ def make_plan(*, desires: Desires, node: NodeView, occasion: Occasion, answers: 
     if routes or hosts:
         raise Unanswered(routes=routes, hosts=hosts)
     return _plan(sheet, desires)
-
-
-def as_it_stands(plan: Plan, node: NodeView) -> Plan:
-    """The plan after the node refused it: no steps, and the routes that are on disk."""
-    routes: dict[RegistryName, Route] = {}
-    hosts: dict[RegistryName, tuple[str, ...]] = {}
-    for folder in node.host_folders():
-        owner, registry = node.owner(folder), registry_of(folder.name)
-        if registry is None or not isinstance(owner, Ours) or owner.route is None:
-            continue
-        if registry in plan.routes:
-            routes.setdefault(registry, owner.route)
-            hosts[registry] = (*hosts.get(registry, ()), folder.name)
-    return replace(plan, steps=(), routes=routes, hosts=hosts)
 
 
 def _question(task: Callable[[], None]) -> Unanswered | None:

@@ -3,15 +3,27 @@
 What another tool has changed since is left where it is, and said.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.errors import Problem, Reason
 from agent.planning.folder_steps import Draft
 from agent.planning.ledger import Ledger, adopt
-from agent.planning.model import CA_FILE, HOSTS_FILE, Blocked, Folder, FoundFolder, Missing
+from agent.planning.model import (
+    CA_FILE,
+    HOSTS_FILE,
+    Blocked,
+    Folder,
+    Found,
+    FoundFolder,
+    Missing,
+)
 from agent.planning.node_view import NodeView
 from agent.planning.ownership import Ours, is_as_written
 from agent.planning.steps import RemoveFolder, Step
+
+_NOT_A_PLACE_OF_OURS = frozenset({Reason.SYMLINK_REFUSED, Reason.HOST_TAKEN})
+"""What stands there is a link, which was never followed, or no directory: none of ours is in it."""
 
 _CHANGED = "it is not as we wrote it, and is left where it is"
 _THEIRS = "it is not ours, and keeps the directory where it is"
@@ -28,6 +40,14 @@ class Removal:
     ledger: Ledger
 
 
+def roots_to_search(
+    present: Iterable[Folder], *, usual: Mapping[Folder, Found]
+) -> tuple[Folder, ...]:
+    """The roots that are read now, and the usual ones, which may have been read before."""
+    places = (root for root, found in usual.items() if not _is_taken(found))
+    return tuple(dict.fromkeys((*present, *places)))
+
+
 def plan_removal(node: NodeView) -> Removal:
     """What puts the node back. Folders of lost ledgers are recognised by their content."""
     ledger = node.ledger
@@ -41,9 +61,8 @@ def plan_removal(node: NodeView) -> Removal:
     for folder in ledger.folders():
         found = node.found.get(folder, Missing())
         if isinstance(found, Blocked):
-            taken = found.reason in {Reason.SYMLINK_REFUSED, Reason.HOST_TAKEN}
             problem = Problem(reason=found.reason, where=folder.path, detail=found.detail)
-            (left if taken else unread).append(problem)
+            (left if _is_taken(found) else unread).append(problem)
         if not isinstance(found, FoundFolder):
             continue
         ours = {
@@ -61,6 +80,10 @@ def plan_removal(node: NodeView) -> Removal:
     if not unread:  # else they stay on record, for the removal that is repeated
         draft.remove_made(ledger.made)
     return Removal(steps=draft.steps(), left=tuple(left), unread=tuple(unread), ledger=ledger)
+
+
+def _is_taken(found: Found) -> bool:
+    return isinstance(found, Blocked) and found.reason in _NOT_A_PLACE_OF_OURS
 
 
 def _names_our_ca(found: FoundFolder) -> bool:

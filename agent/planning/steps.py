@@ -3,6 +3,7 @@
 Each is one effect that is whole or not there; their order is part of the plan.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,3 +48,8 @@ class RemoveEmptyFolder:
 
 
 Step: TypeAlias = CreateFolder | ReplaceFile | AwaitReaders | RemoveFolder | RemoveEmptyFolder
+
+
+def folders_of(steps: Iterable[Step]) -> frozenset[Folder]:
+    """The folders in which the steps do something."""
+    return frozenset(step.folder for step in steps if not isinstance(step, AwaitReaders))

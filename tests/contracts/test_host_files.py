@@ -158,7 +158,7 @@ def test_its_signature_tells_of_every_change(node: Node) -> None:
 def test_a_sweep_and_a_look_find_nothing_wrong(node: Node) -> None:
     node.files.create_folder(CREATE)
     before = node.tree()
-    node.files.sweep(ROOT)
+    assert node.files.sweep(ROOT) == {}
     node.files.check_linked(ROOT)
     assert node.tree() == before
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.errors import Problem, Reason
 from agent.node.container_runtime import ContainerdRuntime
 from agent.planning.model import Folder, HostPath, Proof
 
@@ -15,14 +16,17 @@ config_path = "/etc/containerd/certs.d"
 """
 
 
+SILENT = Problem(reason=Reason.RUNTIME_TIMEOUT, where="/run/x.sock", detail="no answer")
+
+
 @dataclass
 class FakeCri:
     """A runtime that tells its version, and counts how often it was asked."""
 
-    answer: tuple[str, str] | None = ("containerd", "v1.7.24")
+    answer: tuple[str, str] | Problem = ("containerd", "v1.7.24")
     asked: list[str] = field(default_factory=list)
 
-    def version(self, socket: HostPath) -> tuple[str, str] | None:
+    def version(self, socket: HostPath) -> tuple[str, str] | Problem:
         self.asked.append(socket)
         return self.answer
 

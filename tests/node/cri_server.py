@@ -13,10 +13,14 @@ Answer = Callable[[str, grpc.ServicerContext], bytes]
 
 
 class CriServer(grpc.GenericRpcHandler):
-    """Answers pulls by `pull`; `calls` are the methods it was asked, with the image each."""
+    """Answers pulls by `pull`, and what it is by `version`.
+
+    `calls` are the methods it was asked, with the image each.
+    """
 
     def __init__(self, pull: Answer) -> None:
         self.pull = pull
+        self.version: Answer = containerd
         self.calls: list[tuple[str, str]] = []
         self.names: list[str] = []
 
@@ -28,8 +32,7 @@ class CriServer(grpc.GenericRpcHandler):
             self.calls.append((method, image))
             match method:
                 case "RuntimeService/Version":
-                    texts = [b"0.1.0", b"containerd", b"v2.1.9", b"v1"]
-                    return b"".join(text_field(at, text) for at, text in enumerate(texts, 1))
+                    return self.version("", context)
                 case "ImageService/PullImage":
                     return self.pull(image, context)
                 case "ImageService/ImageStatus":
@@ -40,6 +43,12 @@ class CriServer(grpc.GenericRpcHandler):
                     return b""
 
         return grpc.unary_unary_rpc_method_handler(handle)
+
+
+def containerd(_image: str, _context: grpc.ServicerContext) -> bytes:
+    """VersionResponse."""
+    texts = [b"0.1.0", b"containerd", b"v2.1.9", b"v1"]
+    return b"".join(text_field(at, text) for at, text in enumerate(texts, 1))
 
 
 def refusing(code: grpc.StatusCode, words: str) -> Answer:

@@ -7,7 +7,7 @@ import pytest
 
 from agent.errors import NodeTrouble, Reason
 from agent.planning.model import HostPath, Proof
-from tests.node.containerd_host import CERTS_D, CONFIG, FakeCri, Host, furnished_host
+from tests.node.containerd_host import CERTS_D, CONFIG, SILENT, FakeCri, Host, furnished_host
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_without_a_process_the_usual_places_are_taken(host: Host):
 
 @pytest.mark.parametrize("path", ["/etc/containerd/certs.d/x", "/run/containerd/containerd.sock"])
 def test_one_trace_of_containerd_is_enough(tmp_path: Path, path: str):
-    host = Host(tmp_path, cri=FakeCri(answer=None))
+    host = Host(tmp_path, cri=FakeCri(answer=SILENT))
     host.write(path, "")
 
     view = host.runtime.observe()
@@ -137,7 +137,39 @@ def test_another_runtime_is_not_supported_yet(tmp_path: Path):
 def test_a_socket_that_is_not_containerds_tells_no_version(host: Host):
     host.cri.answer = ("cri-o", "1.37.0")
 
-    assert host.runtime.observe().version == ""
+    view = host.runtime.observe()
+
+    assert view.version == ""
+    assert view.silence is not None
+    assert view.silence.detail == "cri-o answers there, and not containerd"
+
+
+def test_a_runtime_that_does_not_tell_its_version_is_silent_until_it_does(host: Host):
+    host.start()
+    host.cri.answer = SILENT
+    assert host.runtime.observe().silence == SILENT
+
+    host.cri.answer = ("containerd", "2.1.0")
+    assert host.runtime.observe().silence is None
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"), [(True, "containerd runs as process 700"), (False, "no containerd runs")]
+)
+def test_a_runtime_without_a_socket_is_silent(host: Host, runs: bool, words: str):
+    socket = host.root / "run/containerd/containerd.sock"
+    if runs:
+        host.start()
+    host.runtime.observe()
+    socket.rename(socket.with_name("gone"))
+
+    silence = host.runtime.observe().silence
+
+    assert silence is not None
+    assert silence.reason is Reason.RUNTIME_UNREACHABLE
+    assert silence.detail == f"{words}, and there is no such socket"
+    socket.with_name("gone").rename(socket)
+    assert host.runtime.observe().silence is None
 
 
 def test_a_version_is_asked_for_once_for_each_process(host: Host):
@@ -160,7 +192,7 @@ def test_until_a_new_process_answers_the_last_version_counts(host: Host):
     host.runtime.observe()
     host.end()
     host.start(pid=701, started=200)
-    host.cri.answer = None
+    host.cri.answer = SILENT
 
     assert host.runtime.observe().version == "1.7.24"
     host.cri.answer = ("containerd", "2.1.0")

@@ -1,5 +1,6 @@
 """containerd's files on a node: imports, links, and what is broken or refused."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,23 @@ def test_a_link_that_a_pattern_finds_and_that_leads_nowhere_is_broken(host: Host
     (host.root / "conf.d/a.toml").symlink_to("/nowhere")
 
     assert [p.reason for p in host.runtime.observe().problems] == [Reason.RUNTIME_CONFIG_BROKEN]
+
+
+def test_a_fifo_among_the_imports_is_broken_and_not_waited_for(host: Host):
+    host.write("/etc/containerd/config.toml", f'imports = ["/conf.d/*.toml"]\n{CONFIG}')
+    (host.root / "conf.d").mkdir()
+    os.mkfifo(host.root / "conf.d/a.toml")
+
+    [problem] = host.runtime.observe().problems
+
+    assert (problem.reason, problem.where) == (Reason.RUNTIME_CONFIG_BROKEN, "/conf.d/a.toml")
+
+
+def test_a_containerd_that_is_told_to_read_nothing_runs_on_its_defaults(host: Host):
+    os.mkfifo(host.write("/dev/x", "").with_name("null"))  # stands for the device
+    host.start("--config", "/dev/null")
+
+    assert host.runtime.observe().problems[0].reason is Reason.CONFIG_PATH_UNSET
 
 
 def test_a_file_named_on_the_command_line_must_be_there(host: Host):

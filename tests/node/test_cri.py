@@ -7,16 +7,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
 import grpc
 import pytest
 
-from agent.errors import Reason
+from agent.errors import Problem, Reason
 from agent.node.cri import CriClient
+from agent.node.cri_call import VERSION_SECONDS
 from agent.planning.model import HostPath, Proof
-from tests.node.cri_server import cri_server, refusing
+from tests.node.cri_server import Answer, cri_server, refusing
 
 SOCKET = HostPath("/run/containerd/containerd.sock")
 HOSTS = ("a.registry.svc", "a.registry.svc:5000")
@@ -37,7 +39,9 @@ def test_the_version_is_told(host_root):
 
 
 def test_no_runtime_has_no_version(host_root):
-    assert CriClient(host_root).version(SOCKET) is None
+    silence = CriClient(host_root).version(SOCKET)
+    assert isinstance(silence, Problem)
+    assert (silence.reason, silence.where) == (Reason.RUNTIME_UNREACHABLE, SOCKET)
 
 
 def test_an_absent_tag_of_each_host_is_pulled_and_proves_it_effective(host_root):
@@ -46,7 +50,11 @@ def test_an_absent_tag_of_each_host_is_pulled_and_proves_it_effective(host_root)
     assert list(proofs) == list(HOSTS)
     assert all(proof.effective for proof in proofs.values())
     assert sorted(runtime.calls) == [
-        ("ImageService/PullImage", f"{host}/registry-node-agent/absent:absent") for host in HOSTS
+        *(
+            ("ImageService/PullImage", f"{host}/registry-node-agent/absent:absent")
+            for host in HOSTS
+        ),
+        ("RuntimeService/Version", ""),
     ]
 
 
@@ -86,7 +94,7 @@ def test_proxies_of_the_environment_are_not_used(host_root, monkeypatch):
     for name in ("http_proxy", "https_proxy", "grpc_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with cri_server(seen(host_root), NOT_FOUND):
-        assert CriClient(host_root).version(SOCKET)
+        assert CriClient(host_root).version(SOCKET) == ("containerd", "v2.1.9")
 
 
 class TestNoAnswer:
@@ -101,25 +109,39 @@ class TestNoAnswer:
             abandoned.bind(str(seen(host_root)))
         assert reason(CriClient(host_root)) is Reason.RUNTIME_UNREACHABLE
 
-    def test_a_runtime_that_hangs_is_a_timeout(self, host_root):
-        end = threading.Event()
+    def test_a_pull_that_hangs_is_a_timeout_on_the_runtimes_own_way(self, host_root):
+        with hanging() as hang, cri_server(seen(host_root), hang):
+            proof = prove(CriClient(host_root, call_seconds=2))
+        assert proof.reason is Reason.TIMEOUT
+        assert proof.detail.startswith("the runtime answers, but its pull did not end in time: ")
 
-        def hang(_image: str, _context: grpc.ServicerContext) -> bytes:
-            end.wait(30)
-            return b""
-
-        with cri_server(seen(host_root), hang):
-            found = reason(CriClient(host_root, call_seconds=0.3))
-            end.set()
-        assert found is Reason.TIMEOUT
-
-    def test_a_socket_that_accepts_and_says_nothing_is_a_timeout(self, host_root):
+    def test_a_runtime_that_hangs_is_told_from_a_registry_that_does(self, host_root):
         with socket.socket(socket.AF_UNIX) as silent:
             silent.bind(str(seen(host_root)))
             silent.listen()
             began = monotonic()
-            assert reason(CriClient(host_root, call_seconds=0.3)) is Reason.TIMEOUT
-        assert monotonic() - began < 5
+            client = CriClient(host_root, call_seconds=0.3)
+            proof, silence = prove(client), client.version(SOCKET)
+        assert monotonic() - began < 10
+        words = proof.detail
+        assert silence == Problem(reason=Reason.RUNTIME_TIMEOUT, where=SOCKET, detail=words)
+        assert proof.reason is Reason.RUNTIME_TIMEOUT
+        assert proof.detail.startswith("it did not tell its version within 0.3 s: ")
+
+    def test_a_runtime_that_hangs_is_not_waited_for_as_long_as_a_pull(self, host_root):
+        with socket.socket(socket.AF_UNIX) as silent:
+            silent.bind(str(seen(host_root)))
+            silent.listen()
+            began = monotonic()
+            prove(CriClient(host_root, call_seconds=30))
+        assert VERSION_SECONDS < monotonic() - began < 15
+
+    def test_a_runtime_without_cri_is_asked_for_nothing_more(self, host_root):
+        refuse = refusing(grpc.StatusCode.UNIMPLEMENTED, "unknown service")
+        with cri_server(seen(host_root), NOT_FOUND) as runtime:
+            runtime.version = refuse
+            assert reason(CriClient(host_root)) is Reason.RUNTIME_UNREACHABLE
+        assert [method for method, _ in runtime.calls] == ["RuntimeService/Version"]
 
     def test_without_grpcio_the_client_is_missing(self, host_root, tmp_path, monkeypatch):
         (tmp_path / "grpc.py").write_text("raise ImportError")
@@ -129,7 +151,7 @@ class TestNoAnswer:
     def test_a_child_that_does_not_end_is_killed(self, host_root):
         command = [sys.executable, "-c", "import threading; threading.Event().wait()"]
         client = CriClient(host_root, call_seconds=0.2, start_seconds=0.2, command=command)
-        assert reason(client) is Reason.TIMEOUT
+        assert reason(client) is Reason.RUNTIME_TIMEOUT
         assert children() == ""
 
     def test_a_child_that_dies_leaves_its_last_words(self, host_root):
@@ -161,6 +183,7 @@ class TestNoAnswer:
             b'[{"code": "OK"}, {"code": "OK"}]',
             b'[{"code": "OK", "words": ""}]',
             b"[" * 100_000,
+            b"[]",
         ],
     )
     def test_a_child_that_answers_something_else_proves_nothing(self, host_root, tmp_path, told):
@@ -169,7 +192,9 @@ class TestNoAnswer:
         proof = self.answer_to(host_root, code)
         assert proof.reason is Reason.RUNTIME_UNREACHABLE
         assert proof.detail.startswith("the CRI client ")
-        assert CriClient(host_root, command=[sys.executable, "-c", code]).version(SOCKET) is None
+        silence = CriClient(host_root, command=[sys.executable, "-c", code]).version(SOCKET)
+        assert isinstance(silence, Problem)
+        assert silence.detail
 
     def answer_to(self, host_root: Path, code: str) -> Proof:
         client = CriClient(host_root, command=[sys.executable, "-c", code])
@@ -207,9 +232,29 @@ def seen(host_root: Path) -> Path:
     return host_root / SOCKET.lstrip("/")
 
 
+def prove(client: CriClient) -> Proof:
+    """What is told of every host alike."""
+    (proof,) = set(client.prove(socket=SOCKET, hosts=HOSTS).values())
+    return proof
+
+
 def reason(client: CriClient) -> Reason | None:
-    (found,) = {proof.reason for proof in client.prove(socket=SOCKET, hosts=HOSTS).values()}
-    return found
+    return prove(client).reason
+
+
+@contextmanager
+def hanging() -> Iterator[Answer]:
+    """A pull that gives no answer while the block lasts."""
+    end = threading.Event()
+
+    def hang(_image: str, _context: grpc.ServicerContext) -> bytes:
+        end.wait(30)
+        return b""
+
+    try:
+        yield hang
+    finally:
+        end.set()
 
 
 def children() -> str:

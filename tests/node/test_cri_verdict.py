@@ -132,6 +132,11 @@ OTHERS = {
         "unknown service runtime.v1.ImageService",
         Reason.RUNTIME_UNREACHABLE,
     ),
+    "a runtime that hangs": (
+        "SILENT",
+        "it did not tell its version within 5 s: Deadline Exceeded",
+        Reason.RUNTIME_TIMEOUT,
+    ),
     "not found, but nothing was asked": (
         "NOT_FOUND",
         f'{RESOLVE_1}failed to resolve reference "{IMAGE}": no resolve hosts: not found',

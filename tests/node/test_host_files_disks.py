@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import NodeTrouble, Reason
+from agent.node.durable import half_made
 from agent.node.host_files import HostFiles
 from agent.node.node_trouble import REASONS, node_trouble
 from agent.planning.model import Folder, HostPath
@@ -17,6 +18,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from agent.errors import NodeTrouble
+from agent.node.durable import half_made
 from agent.node.host_files import HostFiles
 from tests.node.host_trees import CREATE, FOLDER, REMOVE, REPLACE, ROOT
 files = HostFiles(Path(sys.argv[1]))
@@ -82,6 +84,20 @@ def test_a_read_only_file_system_can_be_read_and_swept(tmp_path: Path) -> None:
     bind = 'mount --bind "$1/etc" "$1/etc" && mount -o remount,bind,ro "$1/etc"'
     deed = "files.sweep(ROOT); files.check_linked(ROOT); print(*files.names(ROOT))"
     assert run_mounted(tmp_path, bind, deed)[0] == FOLDER.name
+
+
+def test_a_directory_that_cannot_be_cleared_keeps_no_other_from_it(tmp_path: Path) -> None:
+    other = seen(tmp_path, ROOT) / "zeta.registry.svc:5000"
+    theirs = seen(tmp_path, ROOT) / "docker.io"
+    for folder in (seen(tmp_path, FOLDER), other, theirs):
+        plant(folder, {**OLD, half_made("ca.crt"): b"half"})
+    bind = f'mount --bind "$1{FOLDER.path}" "$1{FOLDER.path}"'
+    remount = f'mount -o remount,bind,ro "$1{FOLDER.path}"'
+    deed = "print(*(f'{p.reason} {p.where}' for p in files.sweep(ROOT).values()))"
+    told = run_mounted(tmp_path, f"{bind} && {remount}", deed)[0]
+    assert told == f"read-only-file-system {FOLDER.path}"
+    assert tree(other) == OLD
+    assert half_made("ca.crt") in tree(theirs)
 
 
 def test_root_without_a_single_capability_is_enough(tmp_path: Path) -> None:

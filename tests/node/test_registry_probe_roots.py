@@ -1,5 +1,6 @@
 """The node's own roots, read below the host root as Go on the node would find them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,15 @@ def test_every_file_of_the_directories_is_read_but_links_within_them(tmp_path, c
     link(tmp_path, "etc/ssl/certs/three.pem", "/usr/share/ca/three.crt")
     link(tmp_path, "etc/ssl/certs/gone.pem", "/usr/share/ca/gone.crt")
     assert set(system_roots(tmp_path)) == {der(one), der(two), der(three)}
+
+
+def test_what_is_no_plain_file_is_passed_over_and_not_waited_for(tmp_path, cas):
+    one, two, _ = cas
+    write(tmp_path, FILES[1], one.pem)
+    write(tmp_path, "/etc/ssl/certs/two.pem", two.pem)
+    for path in (FILES[0].lstrip("/"), "etc/ssl/certs/a.pem"):
+        os.mkfifo(tmp_path / path)
+    assert set(system_roots(tmp_path)) == {der(one), der(two)}
 
 
 def test_what_is_no_certificate_is_passed_over(tmp_path, cas):

@@ -1,6 +1,7 @@
 """The agent's own directory: what is kept, what is set aside, what is left after `remove`."""
 
 import json
+import os
 import threading
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -118,6 +119,16 @@ def test_a_node_without_a_machine_id_still_keeps_a_ledger(
     (node / "etc/machine-id").unlink()
     state.save_ledger(LEDGER)
     assert state.load_ledger() == LEDGER
+
+
+def test_what_is_no_plain_file_is_never_waited_for(node: Path, state: StateDirectory) -> None:
+    state.save_ledger(LEDGER)
+    os.mkfifo(node / "var/lib/registry-node-agent/alive")
+    state.refuse_beside_run()
+    (node / "etc/machine-id").unlink()
+    os.mkfifo(node / "etc/machine-id")
+    with pytest.raises(NodeTrouble, match="Not a regular file"):
+        state.load_ledger()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"schema": 1}', b"null"])

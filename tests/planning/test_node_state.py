@@ -93,7 +93,9 @@ class TestState:
     def test_a_registry_that_is_not_on_the_node_lists_no_anchor(self) -> None:
         world = converged()
         world.ask(service(), service("10.96.0.60", name="builds"))
-        world.files.faults = replace(world.files.faults, at=world.files.faults.effects + 1)
+        world.state.faults = replace(
+            world.state.faults, at=world.state.faults.effects + 2
+        )  # the ledger
         assert set(read_by_registry(state(world).annotations[TRUST_ANCHORS] or "")) == {
             "registry/knative"
         }

@@ -32,6 +32,14 @@ def test_what_we_wrote_is_ours_and_has_a_route() -> None:
     assert judge(FoundFolder(files=OURS)) == Ours(files=OURS, route=route(), in_ledger=True)
 
 
+@pytest.mark.parametrize("ledger", [Ledger(), LEDGER])
+def test_a_link_in_the_place_of_a_file_is_called_one(ledger: Ledger) -> None:
+    found = FoundFolder(files={CA_FILE: OURS[CA_FILE]}, others=(HOSTS_FILE,), links=(HOSTS_FILE,))
+    owner = judge(found, ledger)
+    assert isinstance(owner, Foreign)
+    assert (owner.problem.reason, owner.problem.where) == (Reason.SYMLINK_REFUSED, FOLDER.path)
+
+
 def test_without_a_ledger_it_is_ours_if_it_is_what_we_would_write() -> None:
     found = FoundFolder(files=OURS)
     assert judge(found, Ledger()) == Ours(files=OURS, route=route(), in_ledger=False)

@@ -11,7 +11,7 @@ from agent.planning.pem import find_certificates
 from agent.planning.steps import AwaitReaders
 from tests.anchors import anchor, fingerprint
 from tests.fakes import CrashNow
-from tests.planning.histories import ADDRESSES, Past, Wish, anchors, pasts, wishes
+from tests.planning.histories import ADDRESSES, Past, Wish, anchors, hosts, pasts, wishes
 from tests.worlds import ROOT, WITHDRAW_AFTER, World, after_each_step, bundle, service
 
 
@@ -64,6 +64,35 @@ def test_a_pass_cut_anywhere_ends_where_the_uncut_one_does(
     reasons = world.reasons()
     assert world.plan().steps == ()
     assert world.tree() == uncut.tree() or Reason.HELD in reasons
+
+
+@given(past=pasts(), wish=wishes(), stuck=hosts)
+def test_a_directory_that_refuses_keeps_no_other_behind(past: Past, wish: Wish, stuck: str) -> None:
+    free, world = past.world(), past.world()
+    wish.come_true(free)
+    wish.come_true(world)
+    pulled = world.pulls(stuck)
+    world.files.read_only = frozenset({ROOT.child(stuck).path})
+    free.run()
+    event("refused" if Reason.READ_ONLY_FILE_SYSTEM in world.reasons() else "not touched")
+    assert without(stuck, world) == without(stuck, free)
+    assert world.pulls(stuck) or not pulled
+    world.files.read_only = frozenset()
+    world.restart()
+    reasons = world.reasons()
+    assert world.plan().steps == ()
+    assert world.tree() == free.tree() or Reason.HELD in reasons
+
+
+def without(host: str, world: World) -> dict[str, bytes | None]:
+    """The files but for those of one directory."""
+    place = ROOT.child(host).path
+    files = world.tree().items()
+    return {
+        path: content
+        for path, content in files
+        if content is not None and not path.startswith(f"{place}/")
+    }
 
 
 @given(past=pasts(), wish=wishes())

@@ -1,13 +1,14 @@
 """What the agent cannot be sure of: a running process's roots, a registry or containerd down."""
 
 import os
+import shutil
 import time
 
 import pytest
 
 from tests.ground.node import Node
 from tests.ground.registry import Registry
-from tests.realnode.scene import CERTS_D, DEAD_ADDRESS, HOST, OTHER_ADDRESS, Scene
+from tests.realnode.scene import CERTS_D, DEAD_ADDRESS, HOST, OTHER_ADDRESS, STATE, Scene
 
 pytestmark = [
     pytest.mark.realnode,
@@ -63,6 +64,18 @@ def test_after_the_restart_what_nobody_reads_is_gone(scene: Scene):
     assert not scene.host_file("hosts.toml").exists()
     assert (scene.node.root / OTHER_D / HOST / "hosts.toml").exists()
     assert scene.pull().ok
+
+
+def test_without_its_state_remove_clears_the_directory_that_is_read_no_more(scene: Scene):
+    shutil.rmtree(scene.node.root / STATE)
+    move_roots(scene)
+    scene.node.restart_containerd()
+
+    done = scene.agent.remove()
+
+    assert done.status == 0, done.err
+    assert len(done.out.splitlines()) == 4
+    assert not list((scene.node.root / CERTS_D).glob("*/*"))
 
 
 def test_a_directory_deleted_during_a_hold_comes_back_as_it_was(scene: Scene):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ground.certificates import Authority, bundle
+from tests.ground.namespaces import wait_until
 from tests.ground.node import Node
 from tests.ground.registry import Registry
 from tests.ground.snapshot import Entry, take_snapshot
@@ -27,16 +29,6 @@ pytestmark = [
     pytest.mark.realnode,
     pytest.mark.parametrize("containerd_version", ["2.1"]),
 ]
-
-
-BAD_SETTINGS = {
-    "--probe-interval": "soon",
-    "--namespace": "No_Namespace",
-    "--trust-bundle": "secret:a/b",
-    "--host-root": "/nowhere",
-    "--listen": "9808:127.0.0.1",
-    "--such": "flag",
-}
 
 
 @pytest.fixture
@@ -67,6 +59,30 @@ def test_a_read_only_file_system(scene: Scene, live: LiveAgent):
     assert_repaired(scene)
 
 
+def test_one_read_only_directory_keeps_no_other_registry_from_its_new_ca(
+    scene: Scene, live: LiveAgent
+):
+    other, second = HOST.replace("knative", "zeta"), Authority.create(name="second CA")
+    scene.manifests.service(name="zeta", cluster_ips=[OTHER_ADDRESS])
+    wait_until(lambda: scene.resolves(other), what="the other registry is pulled from")
+    mount(scene, "--bind", f"/{CERTS_D}/{HOST}", f"/{CERTS_D}/{HOST}")
+    mount(scene, "-o", "remount,bind,ro", f"/{CERTS_D}/{HOST}")
+
+    scene.manifests.trust_bundle(bundle(scene.authority, second))
+    live.wait_for_problem("read-only-file-system")
+    certificate = second.issue(dns=[other], ips=[OTHER_ADDRESS])
+    scene.registry.switch_certificate("other", certificate)
+    synced = scene.agent.sync()
+
+    assert (synced.status, synced.reasons) == (1, ("read-only-file-system",))
+    problem = {"registry": "registry/knative", "reason": "read-only-file-system"}
+    assert live.metric("problem", **problem) == 1
+    assert scene.pull(f"{other}/{REPOSITORY}").error == ""
+    assert scene.pull().error == ""
+    mount(scene, "-o", "remount,bind,rw", f"/{CERTS_D}/{HOST}")
+    assert scene.agent.sync().status == 0
+
+
 def test_a_read_only_state_directory(scene: Scene, live: LiveAgent):
     before = seen_by_the_node(scene)
     mount(scene, "--bind", f"/{STATE}", f"/{STATE}")
@@ -75,6 +91,8 @@ def test_a_read_only_state_directory(scene: Scene, live: LiveAgent):
     scene.manifests.service(cluster_ips=[OTHER_ADDRESS])
 
     assert_refused(scene, live, "read-only-file-system", before=before)
+    assert live.metric("probe_success", registry="registry/knative", step="effective") == 1
+    assert live.metric("trust_expiry_timestamp_seconds", registry="registry/knative")
     mount(scene, "-o", "remount,bind,rw", f"/{STATE}")
     assert_repaired(scene)
 
@@ -171,24 +189,6 @@ def test_a_runtime_that_does_not_run(scene: Scene, live: LiveAgent):
     assert seen_by_the_node(scene) == before
     scene.node.restart_containerd()
     live.wait_until_in_sync()
-
-
-def test_bad_settings_are_named_with_status_2(scene: Scene):
-    for flag, value in BAD_SETTINGS.items():
-        done = scene.agent.sync(flag, value)
-
-        assert done.status == 2, flag
-        assert flag in done.err
-
-
-def test_a_bad_setting_from_the_environment_is_named_by_its_variable(scene: Scene):
-    variable = "REGISTRY_NODE_AGENT_PROBE_INTERVAL"
-
-    done = scene.node.run(scene.agent.command("sync"), env={variable: "soon"})
-
-    assert done.returncode == 2
-    assert variable in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def fill(filler: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import Reason
+from agent.errors import Problem, Reason
 from agent.node.cri import CriClient
 from agent.planning.model import HostPath, Proof
 from tests.ground.certificates import Authority
@@ -202,16 +202,23 @@ def test_an_image_in_use_survives_when_somebody_gives_it_that_tag(
 def test_a_runtime_that_is_stopped_or_hangs_proves_nothing(node: Node, ca: Authority):
     point_to(node, ca=ca.pem)
     client = CriClient(node.root, call_seconds=1)
-    assert client.version(SOCKET) is not None
+    assert isinstance(client.version(SOCKET), tuple)
 
     os.kill(node.containerd.process.program_pid, signal.SIGSTOP)
-    assert prove(node, seconds=1).reason is Reason.TIMEOUT
-    assert client.version(SOCKET) is None
+    assert prove(node, seconds=1).reason is Reason.RUNTIME_TIMEOUT
+    assert silence(client) is Reason.RUNTIME_TIMEOUT
     os.kill(node.containerd.process.pid, signal.SIGCONT)  # nsenter stops and goes on with it
 
     node.stop_containerd()
     assert prove(node).reason is Reason.RUNTIME_UNREACHABLE
-    assert client.version(SOCKET) is None
+    assert silence(client) is Reason.RUNTIME_UNREACHABLE
+
+
+def silence(client: CriClient) -> Reason:
+    """Why the runtime does not tell its version."""
+    told = client.version(SOCKET)
+    assert isinstance(told, Problem)
+    return told.reason
 
 
 def stored(node: Node) -> tuple[tuple[str, ...], str]:

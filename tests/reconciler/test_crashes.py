@@ -5,11 +5,13 @@ from itertools import count
 
 import pytest
 
+from agent.errors import NodeTrouble, Problem, Reason
 from tests.anchors import fingerprint
 from tests.fakes import DISK_FULL, CrashNow
 from tests.worlds import LONG, NEW_IP, SHORT, World, bundle, converged, service
 
 Story = Callable[[], World]
+NOT_DURABLE = NodeTrouble(Problem(reason=Reason.IO_ERROR, where="/etc", detail="fsync failed"))
 
 
 def first_time() -> World:
@@ -92,15 +94,20 @@ STORIES = [
 ]
 
 
-@pytest.mark.parametrize("error", [CrashNow(), DISK_FULL], ids=["kill -9", "disk full"])
+@pytest.mark.parametrize(
+    ("error", "late"),
+    [(CrashNow(), False), (DISK_FULL, False), (NOT_DURABLE, True)],
+    ids=["kill -9", "disk full", "done but not durable"],
+)
 @pytest.mark.parametrize("story", STORIES)
-def test_at_every_effect(story: Story, error: BaseException) -> None:
+def test_at_every_effect(story: Story, error: BaseException, *, late: bool) -> None:
     uncut = story()
     assert uncut.run().in_sync
     for effect in count(1):
         world = story()
         worked = {host: world.pulls(host) for host in (LONG, SHORT)}
         world.faults.at, world.faults.error = world.faults.effects + effect, error
+        world.faults.late = late
         if not interrupted(world):
             break
         for host, before in worked.items():

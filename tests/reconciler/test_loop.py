@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from agent.errors import NodeTrouble, Problem, Reason
+from agent.loop import RETRY_SECONDS, Loop
 from agent.planning.health import STUCK_SECONDS
 from agent.planning.outcome import Outcome
-from agent.reconciler import RETRY_SECONDS
 from tests.anchors import NOW
 from tests.fakes import NoWait
 from tests.worlds import LONG, World, converged, service
@@ -21,6 +21,7 @@ class Wake(NoWait):
     def __init__(self, world: World) -> None:
         super().__init__()
         self.world = world
+        self.loop = Loop(reconciler=world.agent)
         self.meanwhile: Callable[[], None] = lambda: None
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -40,7 +41,7 @@ def passes(world: World, wake: Wake, *, count: int) -> list[float]:
             world.stop.set()
             wake.set()
 
-    world.agent.loop(wake=wake, probe_interval_seconds=INTERVAL, report=report)
+    wake.loop.run(wake=wake, probe_interval_seconds=INTERVAL, report=report)
     return ends
 
 
@@ -112,30 +113,32 @@ def test_a_pass_that_could_not_look_does_not_make_it_spin() -> None:
 def test_it_is_ready_after_the_first_pass_whatever_came_of_it() -> None:
     world = World()
     world.lose_the_view()
-    assert world.agent.ready() == (False, "the first pass has not ended yet")
-    passes(world, Wake(world), count=1)
-    assert world.agent.ready() == (True, "the first pass has ended")
+    wake = Wake(world)
+    assert wake.loop.ready() == (False, "the first pass has not ended yet")
+    passes(world, wake, count=1)
+    assert wake.loop.ready() == (True, "the first pass has ended")
 
 
 def test_it_is_live_while_it_turns_and_waits() -> None:
     world = converged()
     alive: list[bool] = []
     wake = Wake(world)
-    wake.meanwhile = lambda: alive.append(world.agent.live()[0])
+    wake.meanwhile = lambda: alive.append(wake.loop.live()[0])
     passes(world, wake, count=2)
     assert set(alive) == {True}
 
 
 def test_it_is_dead_when_it_has_not_turned_for_long() -> None:
     world = converged()
+    loop = Loop(reconciler=world.agent)
     world.clock.advance(timedelta(seconds=STUCK_SECONDS))
-    assert world.agent.live() == (False, "the loop has not turned for 600 s")
+    assert loop.live() == (False, "the loop has not turned for 600 s")
 
 
 def test_a_stop_before_the_first_pass_is_the_end() -> None:
     world = World()
     world.stop.set()
-    world.agent.loop(
+    Loop(reconciler=world.agent).run(
         wake=threading.Event(), probe_interval_seconds=INTERVAL, report=lambda _: world.run()
     )
     assert world.clock.now() == NOW

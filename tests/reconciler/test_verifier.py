@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from agent.errors import Reason
-from agent.planning.model import ProbeStep
+from agent.planning.model import ProbeStep, Proof
 from agent.verifier import PROOF_JITTER, PROOF_SECONDS
 from tests.worlds import LONG, NEW_IP, SHORT, World, converged, service
 
@@ -81,6 +81,15 @@ def test_a_refusal_is_reported_for_each_hostname_and_asked_again() -> None:
     assert asked_in_a_pass(world) == [LONG, SHORT]
     world.runtime.reads = world.runtime.roots
     assert world.run().in_sync
+
+
+def test_a_runtime_that_gives_no_answer_is_one_problem_of_the_node() -> None:
+    world = converged()
+    world.runtime.identity = "containerd 2"
+    world.runtime.answer = Proof(reason=Reason.RUNTIME_TIMEOUT, detail="no version within 5 s")
+    [problem] = world.run().problems
+    assert (problem.reason, problem.registry) == (Reason.RUNTIME_TIMEOUT, "")
+    assert problem.where == "/run/containerd/containerd.sock"
 
 
 def test_failures_are_counted_in_a_row() -> None:
