@@ -5,16 +5,16 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.demo.stage import Stage
+from tests.ground.node import Node
 
 
-def describe(stage: Stage) -> Iterator[str]:
+def describe(node: Node) -> Iterator[str]:
     """One line each."""
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     yield f"CPU         {_cpu()}, {os.cpu_count()} cores, load before {load}"
-    yield f"kernel      {platform.release()}, {_memory()} GiB, {_file_system(stage.node.root)}"
+    yield f"kernel      {platform.release()}, {_memory()} GiB, {_file_system(node.root)}"
     yield f"Python      {platform.python_version()}"
-    yield f"containerd  {stage.node.containerd_version}"
+    yield f"containerd  {node.containerd_version}"
 
 
 def _cpu() -> str:

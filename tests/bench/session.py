@@ -33,7 +33,7 @@ def measure(effort: Effort) -> None:
     """Measure everything and print the table."""
     began = monotonic()
     with set_up() as stage:
-        for line in machine.describe(stage):
+        for line in machine.describe(stage.node):
             say(line)
         stage.agent = _as_in_the_image(stage)
         stage.publish_service(address=ADDRESS)

@@ -9,7 +9,7 @@ import shutil
 import socket
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -32,7 +32,15 @@ _DNS = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc
 class ControlPlane(Closing):
     """etcd and the API server, each of which can be stopped, killed and started on its own."""
 
-    def __init__(self, *, place: Place, directory: Path, address: str, port: int) -> None:
+    def __init__(
+        self,
+        *,
+        place: Place,
+        directory: Path,
+        address: str,
+        port: int,
+        api_server_flags: Sequence[str] = (),
+    ) -> None:
         """Nothing runs yet. A socket lies in `directory`, so its path has to be short."""
         self.place = place
         self.directory = directory
@@ -40,7 +48,7 @@ class ControlPlane(Closing):
         self.kubeconfig = self.write_kubeconfig(ADMIN, groups=(ADMINS,))
         self.kubectl = Kubectl(place=place, kubeconfig=self.kubeconfig)
         self.etcd = self._etcd()
-        self.api_server = self._api_server(address, port)
+        self.api_server = self._api_server(address, port, flags=api_server_flags)
 
     def __enter__(self) -> Self:
         try:
@@ -105,7 +113,7 @@ class ControlPlane(Closing):
             is_ready=self._etcd_listens,
         )
 
-    def _api_server(self, address: str, port: int) -> Server:
+    def _api_server(self, address: str, port: int, *, flags: Sequence[str]) -> Server:
         authority = self._write("ca.crt", self.access.authority.pem)
         certificate = self.access.authority.issue(dns=_DNS, ips=sorted({address, API_ADDRESS}))
         chain = self._write("api-server.crt", certificate.chain_pem)
@@ -134,6 +142,7 @@ class ControlPlane(Closing):
             "--allow-privileged=true",
             "--shutdown-delay-duration=0s",
             "--profiling=false",
+            *flags,
         ]
         return Server(
             command=command,

@@ -39,24 +39,41 @@ class Unpacked:
         return tuple(place for place in places if place.is_dir())
 
 
-def unpack(*, suite: str, packages: Sequence[str], version: str = "") -> Unpacked:
+@dataclass(frozen=True, kw_only=True)
+class _Archive:
+    """A suite, for an architecture by Debian's name; empty is the machine's own."""
+
+    suite: str
+    architecture: str
+
+    @property
+    def directory(self) -> Path:
+        """Where its lists are kept."""
+        return cache_directory() / "apt" / self.suite / self.architecture
+
+
+def unpack(
+    *, suite: str, packages: Sequence[str], version: str = "", architecture: str = ""
+) -> Unpacked:
     """Fetch packages of a suite, once; `version` is what the first one's must begin with."""
     recipe = hashlib.sha256(" ".join([suite, version, *packages]).encode()).hexdigest()[:8]
+    source = _Archive(suite=suite, architecture=architecture)
 
     def make(place: Path) -> None:
-        found = _candidate(suite=suite, package=packages[0])
+        found = _candidate(source, package=packages[0])
         if not found.startswith(version):
             raise ProgramMissingError(f"Debian {suite} has {packages[0]} {found}, not {version}")
         archives = place / ".archives"
         archives.mkdir()
-        _apt("apt-get", suite, "download", *packages, directory=archives)
+        _apt("apt-get", source, "download", *packages, directory=archives)
         for archive in sorted(archives.glob("*.deb")):
             _run(["dpkg", "-x", str(archive), str(place)])
             _record(archive, place)
         shutil.rmtree(archives)
         (place / ".version").write_text(found)
 
-    tree = find_or_make(f"debian/{suite}-{packages[0]}-{recipe}", make)
+    name = "-".join(part for part in (suite, packages[0], architecture, recipe) if part)
+    tree = find_or_make(f"debian/{name}", make)
     return Unpacked(tree=tree, version=(tree / ".version").read_text())
 
 
@@ -73,30 +90,30 @@ def _record(archive: Path, place: Path) -> None:
     (database / "info" / f"{name}.list").write_text("".join(f"{path}\n" for path in paths))
 
 
-def _candidate(*, suite: str, package: str) -> str:
-    _refresh(suite)
-    answer = _apt("apt-cache", suite, "policy", package)
+def _candidate(source: _Archive, *, package: str) -> str:
+    _refresh(source)
+    answer = _apt("apt-cache", source, "policy", package)
     found = re.search(r"Candidate: (?:\d+:)?(\S+)", answer)
     if not found or found[1] == "(none)":
-        raise ProgramMissingError(f"Debian {suite} has no package {package}")
+        raise ProgramMissingError(f"Debian {source.suite} has no package {package}")
     return found[1]
 
 
-def _refresh(suite: str) -> None:
+def _refresh(source: _Archive) -> None:
     """Fetch the suite's lists, once per process: what we pin to may have moved on."""
-    if suite in _refreshed:
+    if source in _refreshed:
         return
-    place = _apt_directory(suite)
-    with locked(f"apt-{suite}"):
+    place = source.directory
+    with locked(f"apt-{source.suite}-{source.architecture}"):
         for folder in ("lists/partial", "cache/archives/partial"):
             (place / folder).mkdir(parents=True, exist_ok=True)
         signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
-        (place / "sources.list").write_text(f"deb {signed}{_mirror()} {suite} main\n")
-        _apt("apt-get", suite, "update")
-    _refreshed.add(suite)
+        (place / "sources.list").write_text(f"deb {signed}{_mirror()} {source.suite} main\n")
+        _apt("apt-get", source, "update")
+    _refreshed.add(source)
 
 
-_refreshed: set[str] = set()
+_refreshed: set[_Archive] = set()
 
 
 def _mirror() -> str:
@@ -112,12 +129,8 @@ def _mirror() -> str:
     raise ProgramMissingError("this machine's apt sources name no Debian mirror")
 
 
-def _apt_directory(suite: str) -> Path:
-    return cache_directory() / "apt" / suite
-
-
-def _apt(command: str, suite: str, *arguments: str, directory: Path | None = None) -> str:
-    place = _apt_directory(suite)
+def _apt(command: str, source: _Archive, *arguments: str, directory: Path | None = None) -> str:
+    place = source.directory
     options = {
         "Dir::State::Lists": place / "lists",
         "Dir::State::status": "/dev/null",
@@ -130,6 +143,8 @@ def _apt(command: str, suite: str, *arguments: str, directory: Path | None = Non
         "APT::Sandbox::User": "root",  # our cache may lie where the user _apt cannot look
         "APT::Update::Error-Mode": "any",
     }
+    if source.architecture:
+        options |= dict.fromkeys(("APT::Architecture", "APT::Architectures"), source.architecture)
     flags = [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
     return _run([command, "-q", *flags, *arguments], directory=directory)
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.ground import debian, programs
+from tests.ground import debian, emulation, programs
 from tests.ground.cache import find_or_make
 from tests.ground.debian import ProgramMissingError
 
@@ -23,23 +23,16 @@ _HERE = Path(__file__).parent
 REPOSITORY = _HERE.parent.parent
 LOCK = REPOSITORY / "deploy/requirements.lock"
 
+_MACHINE = platform.machine()
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _BASE = "localhost/python-base"
 _PYTHON = "3.11"  # that of bookworm, of the Dockerfile's base, and of `make lock-check`
 _BASE_PACKAGES = (
     *("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "python3-minimal"),
     *("python3-pip", "python3-distutils", "python3-lib2to3", "python3-setuptools"),
     *("python3-pkg-resources", "python3-wheel", "base-files", "media-types", "netbase"),
-    *(
-        "libc6",
-        "libstdc++6",
-        "libgcc-s1",
-        "gcc-12-base",
-        "libcrypt1",
-        "libssl3",
-        "zlib1g",
-        "libbz2-1.0",
-    ),
-    *("liblzma5", "libexpat1", "libffi8", "libuuid1", "libsqlite3-0", "libdb5.3"),
+    *("libc6", "libstdc++6", "libgcc-s1", "gcc-12-base", "libcrypt1", "libssl3", "zlib1g"),
+    *("libbz2-1.0", "liblzma5", "libexpat1", "libffi8", "libuuid1", "libsqlite3-0", "libdb5.3"),
     *("libncursesw6", "libtinfo6", "libreadline8", "libnsl2", "libtirpc3", "libgssapi-krb5-2"),
     *("libkrb5-3", "libk5crypto3", "libkrb5support0", "libcom-err2", "libkeyutils1"),
 )
@@ -68,13 +61,18 @@ class BuiltImage:
 class ImageBuilder:
     """buildah, with a store in a directory of its own."""
 
-    def __init__(self, place: Path) -> None:
-        """Make the base. Raises ProgramMissingError where builder, base or wheels cannot be had."""
+    def __init__(self, place: Path, *, machine: str = _MACHINE) -> None:
+        """Make the base, for that machine; another one than this is emulated.
+
+        Raises ProgramMissingError where builder, base, wheels or emulation cannot be had.
+        """
         self._place = place
-        self._wheels = locked_wheels()
-        base = _base(place)
-        self._builder = _furnish(place)
+        self._architecture = _ARCHITECTURES[machine]
+        self._wheels = locked_wheels(machine)
+        base = _base(place, architecture="" if machine == _MACHINE else self._architecture)
+        self._builder = _furnish(place, emulated=machine != _MACHINE)
         container = _run([self._builder, "from", "scratch"]).strip()
+        _run([self._builder, "config", "--arch", self._architecture, container])
         _run([self._builder, "add", "--quiet", container, str(base), "/"])
         _run([self._builder, "commit", "--quiet", "--rm", container, _BASE])
 
@@ -86,17 +84,17 @@ class ImageBuilder:
             "ARCHIVE": str(self._place / archive),
             "BASE": _BASE,
             "BUILDER": self._builder,
-            "BUILD_FLAGS": " ".join([*volumes, *flags]),
+            "BUILD_FLAGS": " ".join(["--arch", self._architecture, *volumes, *flags]),
         }
         words = [f"{name}={value}" for name, value in variables.items()]
         story = _run(["make", "--no-print-directory", "image", *words])
         return BuiltImage(archive=self._place / archive, weight=story.splitlines()[-1])
 
 
-def _base(place: Path) -> Path:
+def _base(place: Path, *, architecture: str) -> Path:
     """The base's files: /lib and the like are links into /usr, as every Debian installs them."""
     base = place / "base"
-    packages = debian.unpack(suite="bookworm", packages=_BASE_PACKAGES)
+    packages = debian.unpack(suite="bookworm", packages=_BASE_PACKAGES, architecture=architecture)
     shutil.copytree(packages.tree, base, symlinks=True)
     for name in ("bin", "sbin", "lib", "lib64"):
         if (base / name).is_dir():
@@ -106,13 +104,16 @@ def _base(place: Path) -> Path:
     return base
 
 
-def _furnish(place: Path) -> str:
+def _furnish(place: Path, *, emulated: bool) -> str:
     """The builder's configuration, and a program that starts it with that."""
-    driver = "overlay" if _carries_overlays(place) else "vfs"
+    if emulated:
+        emulation.require()
+    driver = "overlay" if not emulated and _carries_overlays(place) else "vfs"
     for name, text in _FILES.items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text(text.replace("PLACE", str(place)).replace("DRIVER", driver))
     words = ["sh", str(_HERE / "buildah.sh"), str(programs.buildah().tree), str(place)]
+    words = emulation.command(*words) if emulated else words
     program = place / "buildah"
     program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
     program.chmod(0o755)
@@ -131,12 +132,12 @@ def _carries_overlays(place: Path) -> bool:
     return tried.returncode == 0
 
 
-def locked_wheels() -> Path:
-    """The directory of the locked wheels for this machine and the base's Python."""
+def locked_wheels(machine: str) -> Path:
+    """The directory of the locked wheels for that machine and the base's Python."""
 
     def make(place: Path) -> None:
         kinds = ("manylinux_2_28", "manylinux2014", "manylinux_2_17")
-        platforms = [f"--platform={kind}_{platform.machine()}" for kind in kinds]
+        platforms = [f"--platform={kind}_{machine}" for kind in kinds]
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--require-hashes", "--only-binary=:all:", f"--python-version={_PYTHON}"]
         try:
@@ -145,7 +146,7 @@ def locked_wheels() -> Path:
             raise ProgramMissingError(f"the locked wheels: {trouble}") from trouble
 
     recipe = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:8]
-    return find_or_make(f"wheels/{recipe}", make)
+    return find_or_make(f"wheels/{machine}-{recipe}", make)
 
 
 def _run(command: Sequence[str]) -> str:

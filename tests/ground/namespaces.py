@@ -86,14 +86,22 @@ def inherited_environment(*, chroot: bool = False) -> dict[str, str]:
 class Namespaces:
     """The mount, network, process, name and IPC namespaces of one node."""
 
-    def __init__(self, *, root: Path, programs: Mapping[str, Path]) -> None:
-        """Start the first process, which mounts the machine and `programs` below the root."""
+    def __init__(
+        self, *, root: Path, programs: Mapping[str, Path], beside: "Namespaces | None" = None
+    ) -> None:
+        """Start the first process, which mounts the machine and `programs` below the root.
+
+        The network is that of the node `beside`, where one is given: it has to live longer.
+        """
         self.root = root
         self._started: list[NodeProcess] = []
         pairs = [part for name, tree in programs.items() for part in (str(tree), name)]
         script = 'root=$1; shift; unshare "$@"; rm -rf --one-file-system "$root"'
-        flags = [*(f"--{kind}" for kind in _KINDS), "--fork", "--kill-child"]
+        own = [kind for kind in _KINDS if kind != "net" or beside is None]
+        flags = [*(f"--{kind}" for kind in own), "--fork", "--kill-child"]
+        network = ["nsenter", f"--net=/proc/{beside.first_pid}/ns/net"] if beside else []
         command = [
+            *network,
             "sh",
             "-c",
             script,
@@ -118,7 +126,7 @@ class Namespaces:
             self.close()
             hint = "" if os.geteuid() == 0 else " (real nodes need root)"
             raise NodeTroubleError(f"the node's first process failed{hint}: {said}")
-        self.first_pid = self._find_first()
+        self.first_pid: int = self._find_first()
 
     def popen(
         self,

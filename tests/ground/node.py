@@ -25,10 +25,12 @@ class Node(Closing):
         tools: Sequence[Program] = (),
         name: str = "node-a",
         directory: Path | None = None,
+        beside: "Node | None" = None,
     ) -> None:
         """Make it below `directory`: /tmp unless told, for a socket's path has 107 bytes.
 
-        `tools` are programs that containerd calls, such as runc.
+        `tools` are programs that containerd calls, such as runc. It shares the network of the
+        node `beside`, where one is given.
         """
         ip = programs.iproute2()
         self.name = name
@@ -38,7 +40,11 @@ class Node(Closing):
         trees = {runtime.place_of(program): program.files for program in (containerd, *tools)}
         for place in trees:
             (self.root / place).mkdir(parents=True)
-        self.namespaces = Namespaces(root=self.root, programs=trees)
+        self.namespaces: Namespaces = Namespaces(
+            root=self.root,
+            programs=trees,
+            beside=beside.namespaces if beside else None,
+        )
         self.network = Network(ip=ip, namespaces=self.namespaces)
         self.containerd = runtime.Containerd(
             program=containerd, tools=tools, namespaces=self.namespaces

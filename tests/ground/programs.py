@@ -167,6 +167,12 @@ def buildah() -> Program:
     return _in(debian.unpack(suite="bookworm", packages=_BUILDAH), "usr/bin/buildah")
 
 
+def qemu_aarch64() -> Program:
+    """What runs programs for aarch64 on this machine."""
+    found = debian.unpack(suite="bookworm", packages=("qemu-user-static",))
+    return _in(found, "usr/bin/qemu-aarch64-static")
+
+
 def pip_wheels() -> Path:
     """The directory of pip's own wheel, for machines whose Python cannot make a whole venv."""
     found = debian.unpack(suite="bookworm", packages=("python3-pip-whl",))
@@ -211,6 +217,7 @@ _NODE: _Wanted = {
     "buildah": buildah,
     "runc": runc,
     "busybox": busybox,
+    "qemu-aarch64": qemu_aarch64,
     **{f"containerd {version}": partial(containerd, version) for version in CONTAINERD_VERSIONS},
 }
 _CLUSTER: _Wanted = {

@@ -2,17 +2,15 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from agent.planning.containerd_config import CERTS_D
-from tests.ground.node_root import furnish
-from tests.ground.runtime import default_config
-from tests.manifests.cluster import OWN, Cluster
+from agent.cluster.api import Api
+from tests.manifests.cluster import Cluster
 from tests.manifests.kustomizations import DEPLOY, build, only
-from tests.manifests.registry_scene import ADDRESS, HOST, USER, RegistryScene
+from tests.manifests.registry_scene import ADDRESS, USER, RegistryScene
+from tests.manifests.test_rights import BUNDLES, THE_BUNDLE
 
 pytestmark = pytest.mark.realcluster
 
@@ -51,34 +49,14 @@ def test_the_registry_serves_with_it_nodes_pull_and_builders_push(
     assert scene.push(scene.layout("v2"), password=files["push-password"].strip()).returncode == 0
 
 
-def test_agents_ask_for_a_bundle_until_it_is_applied(
-    cluster: Cluster, example: Path, tmp_path: Path
+def test_agents_may_read_the_bundle_once_it_is_applied(
+    cluster: Cluster, agent: Api, example: Path
 ) -> None:
-    root = tmp_path / "host"
-    furnish(root, name=OWN)
-    (root / "etc/containerd/config.toml").write_text(default_config("2.1"))
     service = cluster.kubectl.get("service", "knative", "--namespace=registry")
-    assert "no-trust-bundle" in sync(cluster, root)
-
     assert make(example, *service["spec"]["clusterIPs"]).returncode == 0
     cluster.kubectl("apply", "--server-side", f"--kustomize={example}")
-
-    assert "no-trust-bundle" not in sync(cluster, root)
-    written = root / CERTS_D.lstrip("/") / HOST
-    assert made(example)["ca.crt"] in (written / "ca.crt").read_text()
-    assert service["spec"]["clusterIP"] in (written / "hosts.toml").read_text()
-
-
-def sync(cluster: Cluster, root: Path) -> str:
-    """One pass with the rights of the agent's own service account; what it complains of."""
-    flags = {"kubeconfig": cluster.agent_kubeconfig(OWN), "host-root": root, "node-name": OWN}
-    done = subprocess.run(  # noqa: S603 - the agent itself
-        [sys.executable, "-m", "agent", "sync", *(f"--{key}={flags[key]}" for key in flags)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stderr
+    (bundle,) = agent.get(BUNDLES, THE_BUNDLE)["items"]
+    assert bundle["data"] == {"ca.crt": made(example)["ca.crt"]}
 
 
 def test_the_key_of_the_ca_is_not_for_the_cluster(example: Path) -> None:
