@@ -98,6 +98,19 @@ def program_image(program: Path, *arguments: str) -> Image:
     return Image(layers=(layer,), command=(f"/{program.name}", *arguments))
 
 
+def tree_image(tree: Path) -> Image:
+    """A whole directory tree of Debian packages, with the links that Debian has at its root."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(tree, arcname=".", filter=_of_root)
+        for name in ("bin", "lib", "lib64", "sbin"):
+            if not (tree / name).exists():
+                link = tarfile.TarInfo(name)
+                link.type, link.linkname = tarfile.SYMTYPE, f"usr/{name}"
+                tar.addfile(link)
+    return Image(layers=(archive.getvalue(),), command=())
+
+
 def push(*, backend: Path, repository: str, tag: str, image: Image) -> str:
     """Push an image and return its digest."""
     manifest = image.manifest
@@ -140,6 +153,11 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes, *, mode: int = 0o644) 
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(content), mode
     tar.addfile(entry, io.BytesIO(content))
+
+
+def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    return entry
 
 
 def _upload(connection: SocketConnection, repository: str, blob: Blob) -> None:

@@ -1,0 +1,98 @@
+"""The registry of `deploy/`, as its own users set it up on a cluster, and a builder that pushes."""
+
+import json
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from tests.ground import images, loading, programs
+from tests.ground.cluster import Cluster
+from tests.ground.namespaces import NodeTroubleError, wait_until
+from tests.manifests.kustomizations import DEPLOY, build, containers, only
+from tests.realcluster.scene import SERVICE
+
+_VOLUME = "var/lib/registry-images"
+_USER = 65532
+
+
+class DeployedRegistry:
+    """What it needs from a cluster is there: its two images, and a volume."""
+
+    def __init__(self, *, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._directory = cluster.control_plane.directory / "own-certificate"
+        trees = {"front": programs.front(), "registry": programs.distribution()}
+        for container in containers(only(build(DEPLOY / "registry"), "Deployment")):
+            image = images.tree_image(trees[container["name"]].files)
+            loading.load_image(image, name=container["image"], node=cluster.node)
+        folder = cluster.node.root / _VOLUME
+        folder.mkdir()
+        shutil.chown(folder, _USER, _USER)
+        cluster.kubectl.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": "registry-images"},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "capacity": {"storage": "50Gi"},
+                    "hostPath": {"path": f"/{_VOLUME}"},
+                },
+            }
+        )
+
+    @property
+    def address(self) -> str:
+        """The ClusterIP of its Service."""
+        found = self._cluster.kubectl.get(*SERVICE)
+        return str(found["spec"]["clusterIP"])
+
+    def make_certificate(self) -> None:
+        """CA, certificate and push password, by examples/own-certificate."""
+        if not self._directory.exists():
+            shutil.copytree(DEPLOY / "examples/own-certificate", self._directory)
+        done = subprocess.run(  # noqa: S603 - our own script
+            [str(self._directory / "make"), self.address],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise NodeTroubleError(f"{done.stdout}{done.stderr}")
+        self._cluster.kubectl("apply", "--server-side", f"--kustomize={self._directory}")
+
+    def wait_until_ready(self) -> None:
+        """Return when its pod is, and kube-proxy knows it."""
+        pods = ("deployment/registry", "--namespace=registry")
+        self._cluster.kubectl("rollout", "status", *pods, "--timeout=120s", timeout=130)
+        wait_until(self._listens, what=f"the registry listens at {self.address}")
+
+    def push(self, repository: str) -> None:
+        """Push an image that runs, as a builder with the password."""
+        made = self._directory / "made"
+        password = (made / "push-password").read_text().strip()
+        auths = {self.address: {"username": "builder", "password": password}}
+        home = self._directory / "builder"
+        home.mkdir(exist_ok=True)
+        (home / "config.json").write_text(json.dumps({"auths": auths}))
+        done = self._cluster.node.run(
+            [
+                *(str(programs.crane().executable), "push", str(self._layout(home))),
+                f"{self.address}/{repository}:v1",
+            ],
+            env={"DOCKER_CONFIG": str(home), "SSL_CERT_FILE": str(made / "ca.crt")},
+        )
+        if done.returncode:
+            raise NodeTroubleError(f"crane push: {done.stderr}")
+
+    def _listens(self) -> bool:
+        connect = ["bash", "-c", f": <>/dev/tcp/{self.address}/443"]
+        return self._cluster.node.run(connect).returncode == 0
+
+    def _layout(self, home: Path) -> Path:
+        archive = home / "image.tar"
+        images.save(loading.sleeper(), archive, name="any")
+        with tarfile.open(archive) as tar:
+            tar.extractall(home / "image", filter="data")
+        return home / "image"
