@@ -44,7 +44,7 @@ check: venv
 # What cannot be fetched is told here, and again by the tests: skipped, or with CI=true failed.
 realnode: venv root
 	@$(PY) -m tests.ground.programs || true
-	$(own_tmp) $(PY) -m pytest -q -m realnode
+	$(own_tmp) $(PY) -m pytest -q -n auto -m realnode
 
 bench: venv root
 	@$(PY) -m tests.bench
