@@ -54,7 +54,7 @@ check: venv
 # What cannot be fetched is told here, and again by the tests: skipped, or with CI=true failed.
 realnode: venv root
 	@$(PY) -m tests.ground.programs node || true
-	$(own_tmp) $(PY) -m pytest -q -m realnode
+	$(own_tmp) $(PY) -m pytest -q -n auto -m realnode
 
 # etcd, kube-apiserver, kubelet and all. Where Go is absent these tests are skipped, and say so.
 realcluster: venv root
