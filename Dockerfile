@@ -4,8 +4,8 @@
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
-# Where wheels come from, if not from PyPI. Whatever comes must have the hash that is locked.
-ARG PIP_INDEX_URL=https://pypi.org/simple
+# Where wheels come from, if not from where pip looks by itself; each must have its locked hash.
+ARG PIP_INDEX_URL
 COPY deploy/requirements.lock deploy/image/wheels.py /build/
 RUN ["python3", "-m", "pip", "install", "--quiet", "--no-cache-dir", "--no-compile", "--no-deps", \
      "--require-hashes", "--only-binary=:all:", "--root-user-action=ignore", \
