@@ -49,10 +49,10 @@ def namespace(control_plane: ControlPlane) -> str:
 
 
 @pytest.fixture(scope="session")
-def image_builder(tmp_path_factory: pytest.TempPathFactory) -> ImageBuilder:
+def image_builder() -> Iterator[ImageBuilder]:
     """What builds the agent's image, with its base made."""
-    place = tmp_path_factory.mktemp("builder")
-    return missing_programs.found_or_skipped("the image", lambda: ImageBuilder(place))
+    with missing_programs.found_or_skipped("the image", ImageBuilder) as builder:
+        yield builder
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.ground import debian, emulation, programs
 from tests.ground.cache import find_or_make
+from tests.ground.closing import Closing
 from tests.ground.debian import ProgramMissingError
 
 _HERE = Path(__file__).parent
@@ -58,23 +60,27 @@ class BuiltImage:
     weight: str
 
 
-class ImageBuilder:
-    """buildah, with a store in a directory of its own."""
+class ImageBuilder(Closing):
+    """buildah, with a store in a directory of its own, which ends with it and holds its images."""
 
-    def __init__(self, place: Path, *, machine: str = _MACHINE) -> None:
+    def __init__(self, *, machine: str = _MACHINE) -> None:
         """Make the base, for that machine; another one than this is emulated.
 
         Raises ProgramMissingError where builder, base, wheels or emulation cannot be had.
         """
-        self._place = place
         self._architecture = _ARCHITECTURES[machine]
-        self._wheels = locked_wheels(machine)
-        base = _base(place, architecture="" if machine == _MACHINE else self._architecture)
-        self._builder = _furnish(place, emulated=machine != _MACHINE)
-        container = _run([self._builder, "from", "scratch"]).strip()
-        _run([self._builder, "config", "--arch", self._architecture, container])
-        _run([self._builder, "add", "--quiet", container, str(base), "/"])
-        _run([self._builder, "commit", "--quiet", "--rm", container, _BASE])
+        self._place = Path(tempfile.mkdtemp(prefix="rna-image-"))
+        try:
+            self._wheels = locked_wheels(machine)
+            self._builder = _furnish(self._place, emulated=machine != _MACHINE)
+            self._make_base("" if machine == _MACHINE else self._architecture)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Delete all of it, the archives too."""
+        shutil.rmtree(self._place)
 
     def make_image(self, *flags: str, archive: str = "image.tar") -> BuiltImage:
         """`make image`; `flags` are more of the builder's."""
@@ -90,18 +96,22 @@ class ImageBuilder:
         story = _run(["make", "--no-print-directory", "image", *words])
         return BuiltImage(archive=self._place / archive, weight=story.splitlines()[-1])
 
-
-def _base(place: Path, *, architecture: str) -> Path:
-    """The base's files: /lib and the like are links into /usr, as every Debian installs them."""
-    base = place / "base"
-    packages = debian.unpack(suite="bookworm", packages=_BASE_PACKAGES, architecture=architecture)
-    shutil.copytree(packages.tree, base, symlinks=True)
-    for name in ("bin", "sbin", "lib", "lib64"):
-        if (base / name).is_dir():
-            shutil.copytree(base / name, base / "usr" / name, symlinks=True, dirs_exist_ok=True)
-            shutil.rmtree(base / name)
-            (base / name).symlink_to(f"usr/{name}")
-    return base
+    def _make_base(self, architecture: str) -> None:
+        """Of packages whose /lib and the like are links into /usr, as Debian installs them."""
+        packages = debian.unpack(
+            suite="bookworm", packages=_BASE_PACKAGES, architecture=architecture
+        )
+        base = self._place / "base"
+        shutil.copytree(packages.tree, base, symlinks=True)
+        for name in ("bin", "sbin", "lib", "lib64"):
+            if (base / name).is_dir():
+                shutil.copytree(base / name, base / "usr" / name, symlinks=True, dirs_exist_ok=True)
+                shutil.rmtree(base / name)
+                (base / name).symlink_to(f"usr/{name}")
+        container = _run([self._builder, "from", "scratch"]).strip()
+        _run([self._builder, "config", "--arch", self._architecture, container])
+        _run([self._builder, "add", "--quiet", container, str(base), "/"])
+        _run([self._builder, "commit", "--quiet", "--rm", container, _BASE])
 
 
 def _furnish(place: Path, *, emulated: bool) -> str:

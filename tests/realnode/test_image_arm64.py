@@ -24,12 +24,11 @@ print(platform.machine())
 
 
 def test_it_is_built_and_its_wheels_and_the_agent_run(tmp_path: Path):
-    builder = found_or_skipped(
-        "the image for arm64", lambda: ImageBuilder(tmp_path, machine="aarch64")
-    )
-    image = ImageArchive.read(builder.make_image().archive)
-    files = tmp_path / "files"
-    image.unpack(files)
+    what = "the image for arm64"
+    with found_or_skipped(what, lambda: ImageBuilder(machine="aarch64")) as builder:
+        image = ImageArchive.read(builder.make_image().archive)
+        files = tmp_path / "files"
+        image.unpack(files)
     done = subprocess.run(  # noqa: S603 - the image's own Python
         emulation.command("/usr/sbin/chroot", str(files), "/usr/bin/python3", "-c", _PROGRAM),
         cwd=REPOSITORY,
