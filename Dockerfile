@@ -24,7 +24,7 @@ LABEL org.opencontainers.image.title="registry-node-agent" \
       org.opencontainers.image.description="Every node pulls from the cluster's own registry, by its cluster hostname, over verified TLS" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
-# What changes least comes first: an upgrade of the agent is a layer of less than a MiB.
+# What changes least comes first: an upgrade of the agent is the last and least of the layers.
 COPY --from=build /image/interpreter /
 COPY --from=build /image/wheels /
 COPY --from=build /image/agent /
