@@ -3,7 +3,8 @@
 The process tells where its configuration is, the configuration where it reads per-registry files
 and where its socket is, the socket which version it is. The version costs a child process, so it
 is asked once for each process, and finding the process costs a walk through /proc, so that is done
-only when the one that is known has ended.
+only when the one that is known has ended. A view holds until something that it was made from has
+changed, as far as `stat` tells.
 
 A containerd that was started before its configuration was last changed still runs on the old one,
 and nothing but a pull can show what that was. What is on disk is therefore what the next start
@@ -12,6 +13,7 @@ changes with either, so that a proof is asked for anew.
 """
 
 import posixpath
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -31,6 +33,7 @@ KIND = "containerd"
 NANOSECONDS = 1_000_000_000
 CLOCK_SECONDS = 2.0
 """How far apart a file's time and a process's start must be: /proc counts the boot in seconds."""
+RACY_NANOSECONDS = 100_000_000  # the kernel's tick is 4 or 10 ms
 SUPPORTED = ("auto", KIND)
 
 
@@ -56,6 +59,15 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A view, whose process it is of, and how everything stood that it was made from."""
+
+    view: RuntimeView
+    daemon: Daemon | None
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     """What the last look found, for the next one and for the poll between them."""
 
@@ -78,6 +90,7 @@ class ContainerdRuntime:
         self._setting = setting
         self._cri = cri
         self._known = _Known()
+        self._kept: _Kept | None = None
 
     def observe(self) -> RuntimeView:
         """Which containerd, and where it reads per-registry files.
@@ -89,16 +102,13 @@ class ContainerdRuntime:
         if self._setting not in SUPPORTED:
             raise self._not_found(f"--runtime {self._setting} is not supported")
         daemon = self._finder.find()
-        try:
-            configuration = self._read(daemon)
-            socket = self._socket(daemon, configuration)
-            if self._learn_version(daemon, socket):
-                configuration = self._read(daemon)
-            return self._view(daemon, socket, configuration)
-        except NodeTrouble as trouble:
-            if trouble.problem.reason is not Reason.RUNTIME_CONFIG_BROKEN:
-                raise
-            return self._view_of_broken(daemon, trouble.problem)
+        kept = self._kept
+        if kept is not None and (kept.daemon, kept.signature) == (daemon, self.signature()):
+            return kept.view
+        began = time.time_ns()
+        view = self._observe(daemon)
+        self._keep(view, daemon, began=began)
+        return view
 
     def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
         """Let containerd pull a tag that cannot exist from each host, and say what it met."""
@@ -116,6 +126,31 @@ class ContainerdRuntime:
             socket=state_of(self._host_root, known.socket),
             files=tuple(state_of(self._host_root, path) for path in known.watched),
         )
+
+    def _observe(self, daemon: Daemon | None) -> RuntimeView:
+        try:
+            configuration = self._read(daemon)
+            socket = self._socket(daemon, configuration)
+            if self._learn_version(daemon, socket):
+                configuration = self._read(daemon)
+            return self._view(daemon, socket, configuration)
+        except NodeTrouble as trouble:
+            if trouble.problem.reason is not Reason.RUNTIME_CONFIG_BROKEN:
+                raise
+            return self._view_of_broken(daemon, trouble.problem)
+
+    def _keep(self, view: RuntimeView, daemon: Daemon | None, *, began: int) -> None:
+        """Remember a view, unless it could change without a trace, or there is more to learn.
+
+        What changed just before it was read may change again within one tick of the kernel's
+        clock; and a version that was not told is asked for again.
+        """
+        signature = self.signature()
+        changes = [max(state[-2:]) for state in (signature.socket, *signature.files) if state]
+        is_calm = all(change < began - RACY_NANOSECONDS for change in changes)
+        is_told = self._known.version_of == (daemon, signature.socket)
+        kept = _Kept(view=view, daemon=daemon, signature=signature)
+        self._kept = kept if is_calm and is_told else None
 
     def _read(self, daemon: Daemon | None) -> Configuration:
         version = parse_version(self._known.version)

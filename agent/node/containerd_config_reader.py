@@ -18,8 +18,8 @@ from agent.planning.model import HostPath
 
 MAX_BYTES = 4 << 20  # a configuration is a few KiB; this is somebody's disk image
 
-State: TypeAlias = tuple[int, int, int] | None
-"""Inode, size, and time of change in nanoseconds; None for what is not there."""
+State: TypeAlias = tuple[int, int, int, int] | None
+"""Inode, size, times of change in nanoseconds, of inode and content; None for what is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def state_of(host_root: Path, path: HostPath) -> State:
         found = seen_path(host_root, path).stat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_size, found.st_ctime_ns, found.st_mtime_ns
 
 
 def matching_paths(host_root: Path, pattern: str) -> list[HostPath]:

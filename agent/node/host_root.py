@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, S_ISLNK
+from typing import NamedTuple
 
 from agent.node.durable import opened, refusal, remove_empty
 from agent.planning.model import Folder, HostPath
@@ -37,8 +38,7 @@ class Place:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class _Part(NamedTuple):
     """A name still to be walked, and whether it came out of a link, or stands below the base."""
 
     name: str
@@ -59,25 +59,27 @@ class HostRoot:
     def find(self, folder: Folder) -> Iterator[Place]:
         """The innermost directory that exists on the way to a folder."""
         pending = [
-            *(_Part(name=_checked(name), below=True) for name in reversed(folder.below)),
-            *(_Part(name=name) for name in reversed(_names(folder.base))),
+            *(_Part(_checked(name), below=True) for name in reversed(folder.below)),
+            *(_Part(name) for name in reversed(_names(folder.base))),
         ]
         links = 0
-        with ExitStack() as stack:
-            root = stack.enter_context(opened(str(self._path), os.O_PATH | os.O_DIRECTORY))
-            trail = [("", root)]
+        fds: list[int] = []
+        try:
+            fds.append(os.open(self._path, os.O_PATH | os.O_DIRECTORY))
+            trail = [("", fds[0])]
             while pending:
                 part = pending.pop()
                 if part.name == "..":
                     trail = trail[:-1] or trail
                     continue
                 try:
-                    fd = stack.enter_context(opened(part.name, _LOOK, dir_fd=trail[-1][1]))
+                    fd = os.open(part.name, _LOOK, dir_fd=trail[-1][1])
                 except FileNotFoundError:
                     if part.of_link:
                         raise OSError(errno.ELOOP, "A link leads nowhere", part.name) from None
                     pending.append(part)
                     break
+                fds.append(fd)
                 mode = os.fstat(fd).st_mode
                 if S_ISDIR(mode):
                     trail.append((part.name, fd))
@@ -90,12 +92,15 @@ class HostRoot:
                 target = os.readlink("", dir_fd=fd)
                 if target.startswith("/"):
                     del trail[1:]
-                pending += [_Part(name=name, of_link=True) for name in reversed(_names(target))]
+                pending += [_Part(name, of_link=True) for name in reversed(_names(target))]
             yield Place(
                 fd=trail[-1][1],
                 path=HostPath("/" + "/".join(name for name, _ in trail[1:])),
                 missing=tuple(_checked(part.name) for part in reversed(pending)),
             )
+        finally:
+            for fd in fds:
+                os.close(fd)
 
     def missing(self, folder: Folder) -> tuple[Folder, ...]:
         """The folders to be made for this one to exist, itself the last.

@@ -223,6 +223,11 @@ class StateDirectory:
     @contextmanager
     def _made(self) -> Iterator[int]:
         """The open directory, made if it is missing. Raises OSError."""
+        with self._root.find(self._folder) as place:
+            if not place.missing:
+                with child(place.fd, ".") as directory:
+                    yield directory
+                return
         parents = self._root.missing(self._folder)[:-1]
         with self._root.make(self._folder, mode=FOLDER_MODE) as directory:
             if parents:

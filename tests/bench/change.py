@@ -6,19 +6,17 @@ only after its bytes were made durable, by the agent and by the bare process ali
 before each change, and take turns, so that neighbours disturb them alike.
 """
 
-import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 from time import monotonic
 
 from inotify_simple import INotify, flags  # type: ignore[import-untyped]
 
+from tests.bench.bare import Bare
 from tests.bench.figures import Row
-from tests.demo.agent import CLONE
 from tests.demo.arrivals import Arrivals
 from tests.demo.stage import ADDRESS, HOST, NEW_ADDRESS, SERVICE, Stage
-from tests.ground.namespaces import NodeProcess, wait_until
 
 _REST = Event()  # never set: waiting on it is a pause
 _REST_SECONDS = 0.15
@@ -29,8 +27,20 @@ def measure(stage: Stage, *, changes: int) -> tuple[Row, str]:
     """The row, and how many durable renames were counted. The agent must be running, in sync."""
     certificate = stage.authority.issue(dns=[HOST], ips=[NEW_ADDRESS])
     stage.registry.open_front("second", address=NEW_ADDRESS, certificate=certificate)
-    before, after = _count_renames(stage)
-    bare = _Bare(stage, before=before, after=after)
+
+    def change() -> None:
+        number = len(list(stage.agent.passes())) + 1
+        _changed(stage.manifests.directory, NEW_ADDRESS, stage.host_directories)
+        stage.agent.await_pass(number=number)
+
+    before, after = count_renames(stage, change)
+    bare = Bare(
+        stage,
+        module="tests.bench.bare_files",
+        before=before,
+        after=after,
+        values=lambda place: {"manifests": place, "file": SERVICE.name},
+    )
     addresses = [NEW_ADDRESS, ADDRESS] * changes
     agent_took, bare_took = [], []
     passes = len(list(stage.agent.passes()))
@@ -39,7 +49,7 @@ def measure(stage: Stage, *, changes: int) -> tuple[Row, str]:
         agent_took.append(_changed(stage.manifests.directory, address, stage.host_directories))
         stage.agent.await_pass(number=passes + number + 1)
         _REST.wait(_REST_SECONDS)
-        bare_took.append(_changed(bare.manifests, address, bare.host_directories))
+        bare_took.append(_changed(bare.place, address, bare.host_directories))
         _REST.wait(_REST_SECONDS)
     bare.process.end()
     row = Row(
@@ -65,48 +75,18 @@ def _changed(manifests: Path, address: str, directories: Sequence[Path]) -> floa
         return arrivals.await_all() - began
 
 
-def _count_renames(stage: Stage) -> tuple[int, int]:
-    """Durable renames of one change beside those of hosts.toml: before the last of them, after."""
+def count_renames(stage: Stage, change: Callable[[], object]) -> tuple[int, int]:
+    """Durable renames of one change beside those of hosts.toml: before the last of them, after.
+
+    `change` returns after the change was logged as a pass.
+    """
     state = stage.node.root / "var/lib/registry-node-agent"
-    number = len(list(stage.agent.passes())) + 1
     with INotify() as inotify:
         for directory in (state, *stage.host_directories):
             inotify.add_watch(directory, flags.MOVED_TO)
-        _changed(stage.manifests.directory, NEW_ADDRESS, stage.host_directories)
-        stage.agent.await_pass(number=number)
+        change()
         names = [event.name for event in inotify.read(timeout=0)]
     last = max(place for place, name in enumerate(names) if name == "hosts.toml")
     others = [place for place, name in enumerate(names) if name != "hosts.toml"]
     before = sum(place < last for place in others)
     return before, len(others) - before
-
-
-class _Bare:
-    """The bare process, on directories of its own in the same file system."""
-
-    def __init__(self, stage: Stage, *, before: int, after: int) -> None:
-        place = stage.node.root / "var/lib/bare"
-        self.manifests = place / "manifests"
-        self.host_directories = tuple(place / path.name for path in stage.host_directories)
-        for directory in (self.manifests, place / "state", *self.host_directories):
-            directory.mkdir(parents=True)
-        for theirs, ours in zip(stage.host_directories, self.host_directories, strict=True):
-            shutil.copytree(theirs, ours, dirs_exist_ok=True)
-        ledger = place / "state/ledger.json"
-        shutil.copy(stage.node.root / "var/lib/registry-node-agent/ledger.json", ledger)
-        ready = place / "ready"
-        values = {
-            "before": before,
-            "after": after,
-            "manifests": self.manifests,
-            "file": SERVICE.name,
-            "ledger": ledger,
-            "ready": ready,
-        }
-        given = [f"--{name}={value}" for name, value in values.items()]
-        python = stage.agent.python
-        command = [*python.command, "-m", "tests.bench.bare_change", *given]
-        self.process: NodeProcess = stage.node.popen(
-            [*command, *map(str, self.host_directories)], env=python.environment, cwd=CLONE
-        )
-        wait_until(ready.exists, what="the bare process watches")

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from time import monotonic
 
-from tests.bench import change, idle, machine, pulls, runtime_site, start
+from tests.bench import change, idle, machine, patched, pulls, runtime_site, start
 from tests.bench.figures import Row, table
 from tests.demo.agent import Agent, Python
 from tests.demo.stage import ADDRESS, Stage, set_up
@@ -15,8 +15,9 @@ _NOTES = """\
 `least`, row by row: (a) a bare process that watches the same file, finds the address in it by a
 regular expression, probes once (TCP, TLS, GET /v2/) and does the same durable renames; (b) the
 same image by the endpoint's own address, its host directory written by hand; (c), (d) a bare
-interpreter that imports the same libraries. Both sides see the image's libraries only, and take
-turns or run at the same time. Nothing is asserted."""
+interpreter that imports the same libraries; (e) a bare watch of the Service, and then as in (a).
+Both sides see the image's libraries only, and take turns or run at the same time. Nothing is
+asserted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ def _as_in_the_image(stage: Stage) -> Agent:
     site.mkdir()
     runtime_site.make(site)
     python = Python(command=(sys.executable, "-S"), environment={"PYTHONPATH": str(site)})
-    return Agent(node=stage.node, manifests=stage.manifests.directory, python=python)
+    return Agent(node=stage.node, view=f"--manifests={stage.manifests.directory}", python=python)
 
 
 def _rows(stage: Stage, effort: Effort) -> list[Row]:
@@ -73,7 +74,10 @@ def _rows(stage: Stage, effort: Effort) -> list[Row]:
     stage.agent.stop()
     say(f"(d) {effort.starts} starts of each kind ...")
     start_rows = start.measure(stage, starts=effort.starts)
-    return [change_row, pull_row, *idle_rows, *start_rows]
+    say(f"(e) {effort.changes} patches of the Service in a real API server ...")
+    patched_row, renames = patched.measure(stage, changes=effort.changes)
+    say(f"    durable renames, on both sides: {renames}")
+    return [change_row, patched_row, pull_row, *idle_rows, *start_rows]
 
 
 def _back_to(stage: Stage, address: str) -> None:

@@ -29,13 +29,13 @@ _AS_HERE = Python()
 
 
 class Agent:
-    """One node's agent over one directory of manifests."""
+    """One node's agent; `view` is the flag that says where its view comes from."""
 
-    def __init__(self, *, node: Node, manifests: Path, python: Python = _AS_HERE) -> None:
+    def __init__(self, *, node: Node, view: str, python: Python = _AS_HERE) -> None:
         self.node = node
         self.python = python
         self.log = node.root / "run/agent.log"
-        self._manifests = manifests
+        self._view = view
         self._process: NodeProcess | None = None
 
     @property
@@ -49,7 +49,7 @@ class Agent:
         """The command line of one of its commands, on this node."""
         flags = [f"--host-root={self.node.root}"]
         if name != "remove":
-            flags.append(f"--manifests={self._manifests}")
+            flags.append(self._view)
         if name == "run":
             flags.append(f"--listen={_LISTEN}")
         return [*self.python.command, "-m", "agent", name, *flags]

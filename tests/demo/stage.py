@@ -96,7 +96,7 @@ def set_up() -> Iterator[Stage]:
             node=node,
             registry=registry,
             manifests=Manifests(directory=directory),
-            agent=Agent(node=node, manifests=directory),
+            agent=Agent(node=node, view=f"--manifests={directory}"),
             authority=authority,
             before=node.snapshot(),
             seconds=monotonic() - began,
