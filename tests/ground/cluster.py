@@ -5,6 +5,7 @@ ClusterIPs are what kube-proxy makes of them.
 """
 
 import json
+from contextlib import ExitStack
 from typing import Self
 
 from tests.ground import loading, programs
@@ -45,23 +46,10 @@ class Cluster(Closing):
         containerd = programs.containerd(CONTAINERD)
         tools = (programs.runc(), programs.kubernetes("kubelet"), plugins)
         self.node = Node(containerd=containerd, tools=tools)
-        self.node.network.add_wire()
-        self.node.network.command("route", "add", "default", "dev", WIRE)
-        folder = seen_on_node(plugins, plugins.executable.parent)
-        self._config = pod_config(containerd.version) + _CNI.format(folder=folder)
-        self.node.write("etc/cni/net.d/pods.conflist", json.dumps(_NETWORK))
-        directory = self.node.root / "run/control-plane"
-        directory.mkdir()
-        self.control_plane = ControlPlane(
-            place=self.node, directory=directory, address=WIRE_ADDRESS, port=API_PORT
-        )
-        self.controllers = Controllers(self.control_plane)
-        self.kubelet = Kubelet(
-            node=self.node, control_plane=self.control_plane, address=WIRE_ADDRESS
-        )
-        self.proxy = kube_proxy(node=self.node, control_plane=self.control_plane)
-        self.kubectl = self.control_plane.kubectl
-        self.registry = Registry(node=self.node)
+        with ExitStack() as undo:  # a program may be missing
+            undo.callback(self.node.close)
+            self._furnish(cni=seen_on_node(plugins, plugins.executable.parent))
+            undo.pop_all()
 
     def __enter__(self) -> Self:
         """Start everything; the Node is Ready then."""
@@ -86,6 +74,24 @@ class Cluster(Closing):
         self.registry.close()
         self.node.close()
         self.kubelet.clean()
+
+    def _furnish(self, *, cni: str) -> None:
+        self.node.network.add_wire()
+        self.node.network.command("route", "add", "default", "dev", WIRE)
+        self._config = pod_config(self.node.containerd_version) + _CNI.format(folder=cni)
+        self.node.write("etc/cni/net.d/pods.conflist", json.dumps(_NETWORK))
+        directory = self.node.root / "run/control-plane"
+        directory.mkdir()
+        self.control_plane = ControlPlane(
+            place=self.node, directory=directory, address=WIRE_ADDRESS, port=API_PORT
+        )
+        self.controllers = Controllers(self.control_plane)
+        self.kubelet = Kubelet(
+            node=self.node, control_plane=self.control_plane, address=WIRE_ADDRESS
+        )
+        self.proxy = kube_proxy(node=self.node, control_plane=self.control_plane)
+        self.kubectl = self.control_plane.kubectl
+        self.registry = Registry(node=self.node)
 
 
 _CNI = """

@@ -1,13 +1,9 @@
 """A whole cluster as users set it up: our manifests, a registry, and pods that want its images."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import yaml
-
-from agent import __version__
 from agent.planning.node_state import REASON, STATE
 from tests.ground import loading
 from tests.ground.certificates import Authority
@@ -30,7 +26,6 @@ class Scene:
         self.cluster = cluster
         self.kubectl = cluster.kubectl
         self.authority = Authority.create(name="cluster registry CA")
-        self.overlay = cluster.control_plane.directory / "overlay"
         loading.load(image.archive, node=cluster.node)
 
     def start(self) -> None:
@@ -64,12 +59,8 @@ class Scene:
         return f"{HOST}/{repository}:v1"
 
     def deploy(self) -> None:
-        """`kubectl apply -k` of our manifests, with the image that `make load` brought."""
-        self.overlay.mkdir()
-        image = {"name": AGENT, "newName": f"localhost/{AGENT}", "newTag": __version__}
-        content = {"resources": [os.path.relpath(DEPLOY, self.overlay)], "images": [image]}
-        (self.overlay / "kustomization.yaml").write_text(yaml.dump(content))
-        self.kubectl("apply", f"--kustomize={self.overlay}")
+        """`kubectl apply -k deploy/`, with the image that `make load` brought."""
+        self.kubectl("apply", f"--kustomize={DEPLOY}")
 
     def publish_bundle(self) -> None:
         """The CA certificate that nodes are to trust."""
