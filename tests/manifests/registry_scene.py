@@ -79,7 +79,8 @@ class RegistryScene:
         if password is not None:
             entry = {"username": USER, "password": password}
             config = {"auths": {f"{ADDRESS}:{PORT}": entry}}
-            self.node.write(f"run/home-{password}/config.json", json.dumps(config))
+            if not (home / "config.json").exists():  # or another push may be reading it
+                self.node.write(f"run/home-{password}/config.json", json.dumps(config))
         image = f"{ADDRESS}:{PORT}/{REPOSITORY}:{tag}"
         return self.node.popen(
             [str(programs.crane().executable), "push", str(layout), image],
