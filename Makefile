@@ -16,6 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH := $(CURDIR)
 
 PYTHON ?= python3
+SOAK_MINUTES ?= 20
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.made-for
@@ -30,11 +31,11 @@ CTR ?= ctr
 # What a run leaves in its temporary directory goes with it.
 own_tmp := scratch=$$(mktemp -d /tmp/rna.XXXXXX); trap 'rm -rf "$$scratch"' EXIT; TMPDIR=$$scratch
 
-.PHONY: help demo test check realnode realcluster image load bench lock lock-check programs venv root clean
+.PHONY: help demo test check realnode realcluster image load bench soak lock lock-check programs venv root clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
-	@echo "also: check realnode realcluster bench bench-scale lock programs clean"
+	@echo "also: check realnode realcluster bench bench-scale soak lock programs clean"
 
 demo: venv root
 	@$(PY) -m tests.demo
@@ -70,6 +71,10 @@ load:
 
 bench: venv root
 	@$(PY) -m tests.bench
+
+# Memory of `run` under steady change; the figures, and 1 when they are not what was promised.
+soak: venv root
+	@$(PY) -m tests.bench.soak --minutes $(SOAK_MINUTES)
 
 # A fleet of up to 5,000 nodes on one API server: a quarter of an hour, and both cores.
 bench-scale: venv root

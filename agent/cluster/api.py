@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import cast
 
-from kubernetes.client import ApiException
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from agent.cluster.api_errors import ApiRefusedError, ApiUnreachableError, refused
 from agent.cluster.connection import Connection, NoConnectionError
+from agent.cluster.lean_client import ApiException
 from agent.cluster.objects import Document
 
 CONNECT_SECONDS = 5.0

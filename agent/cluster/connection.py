@@ -13,19 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.config import ConfigException, load_kube_config
-from kubernetes.config.incluster_config import (
+from agent.cluster.bounded_pool import OpenSockets, bounded_pool
+from agent.cluster.lean_client import (
     SERVICE_CERT_FILENAME,
     SERVICE_TOKEN_FILENAME,
+    ApiClient,
+    ConfigException,
+    Configuration,
     InClusterConfigLoader,
 )
-from yaml import YAMLError
-
-from agent.cluster.bounded_pool import OpenSockets, bounded_pool
 from agent.plain_file import signature_of
-
-_ODD_KUBECONFIG = (AttributeError, KeyError, TypeError)  # what its loader takes for granted
 
 
 class NoConnectionError(Exception):
@@ -74,7 +71,11 @@ class Kubeconfig:
 
     def load(self, configuration: Configuration) -> None:
         """Fill in address, CA and credentials. Raises NoConnectionError."""
-        with _unreadable():
+        from kubernetes.config import load_kube_config  # noqa: PLC0415 - 9 MiB for a pod to spare
+        from yaml import YAMLError  # noqa: PLC0415 - likewise
+
+        # Whatever is missing in the file, or is of another type, its loader takes for granted.
+        with _unreadable(YAMLError, AttributeError, KeyError, TypeError):
             load_kube_config(
                 config_file=str(self.files[0]),
                 client_configuration=configuration,
@@ -154,10 +155,11 @@ def _files_of(client: ApiClient) -> list[Path]:
 
 
 @contextmanager
-def _unreadable() -> Iterator[None]:
+def _unreadable(*odd: type[Exception]) -> Iterator[None]:
+    expected: tuple[type[Exception], ...] = (ConfigException, OSError, ValueError, *odd)
     try:
         yield
-    except (ConfigException, OSError, ValueError, YAMLError, *_ODD_KUBECONFIG) as error:
+    except expected as error:
         raise NoConnectionError(" ".join(str(error).split())) from error
 
 

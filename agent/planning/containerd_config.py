@@ -21,7 +21,6 @@ from agent.planning.containerd_config_file import (
     section,
     string,
 )
-from agent.planning.containerd_edit import render_config_path_change
 from agent.planning.containerd_merge import Version, merge, parse_version
 from agent.planning.containerd_refusals import check_start
 from agent.planning.model import Folder, HostPath
@@ -60,6 +59,10 @@ def find_registry_directories(
     config_path = string(registry, "config_path")
     if config_path or release is None or release >= _FIRST_WITH_DEFAULT:
         return RegistryDirectories(roots=split_config_path(config_path or DEFAULT_CONFIG_PATH))
+    from agent.planning.containerd_edit import (  # noqa: PLC0415 - few nodes need an edit
+        render_config_path_change,
+    )
+
     return RegistryDirectories(
         roots=split_config_path(CERTS_D),
         problems=(

@@ -36,7 +36,7 @@ def measure(effort: Effort) -> None:
     with set_up() as stage:
         for line in machine.describe(stage.node):
             say(line)
-        stage.agent = _as_in_the_image(stage)
+        stage.agent = as_in_the_image(stage)
         stage.publish_service(address=ADDRESS)
         stage.publish_bundle(stage.authority.pem)
         stage.agent.start()
@@ -51,7 +51,7 @@ def measure(effort: Effort) -> None:
     say(f"Took {monotonic() - began:.0f} s.")
 
 
-def _as_in_the_image(stage: Stage) -> Agent:
+def as_in_the_image(stage: Stage) -> Agent:
     """The agent with an interpreter that has the run-time requirements only."""
     site = stage.node.root / "run/site"
     site.mkdir()

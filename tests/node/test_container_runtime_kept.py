@@ -48,6 +48,11 @@ def test_a_change_in_place_of_equal_length_and_age_is_seen(host: Host):
     assert root(host) == "/var/containerd/certs.d"
 
 
+def test_what_was_just_written_is_read_again(host: Host):
+    host.write(CONFIG_TOML, CONFIG)
+    assert host.runtime.observe() is not host.runtime.observe()
+
+
 def test_two_changes_within_one_tick_of_the_clock_are_both_seen(host: Host):
     for text, expected in ((SAME_LENGTH, "/var"), (CONFIG, "/etc"), (SAME_LENGTH, "/var")):
         with (host.root / CONFIG_TOML.lstrip("/")).open("r+") as file:
