@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from agent.cluster.api_errors import ApiRefusedError, ApiUnreachableError, refused
 from agent.cluster.connection import Connection, NoConnectionError
-from agent.cluster.lean_client import ApiException
+from agent.cluster.lean_client import ApiException, ConfigException
 from agent.cluster.objects import Document
 
 CONNECT_SECONDS = 5.0
@@ -157,7 +157,7 @@ def _failures() -> Iterator[None]:
         yield
     except ApiException as error:  # of TLS: the kind and the words, in two lines
         raise ApiUnreachableError(" ".join(str(error.reason).split())) from error
-    except (NoConnectionError, HTTPError, OSError) as error:
+    except (NoConnectionError, ConfigException, HTTPError, OSError) as error:
         raise ApiUnreachableError(" ".join(str(error).split())) from error
 
 

@@ -9,9 +9,10 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from subprocess import PIPE
 
-from tests.demo.agent import CLONE, Agent
+from tests.demo.agent import CLONE, Agent, Python
 from tests.demo.stage import ADDRESS, HOST, Stage
 from tests.ground.closing import Closing
 from tests.ground.cluster_access import ADMIN, ADMINS
@@ -22,14 +23,23 @@ AGENTS, BARE = "registry", "bare"
 """Namespaces: whose Service it is that the agent follows, and the bare process."""
 BARE_ADDRESSES = ("10.96.0.60", "10.96.0.87")
 
-_NAMESPACES = (AGENTS, BARE, "registry-trust", "registry-node-agent")
+_DEPLOYED = CLONE / "deploy/base"
+_ACCOUNT = "registry-node-agent"  # its namespace has the same name
+_POD = """\
+set -e
+mount -t tmpfs none /run
+mkdir -p /run/secrets/kubernetes.io/serviceaccount
+cp "$1"/* /run/secrets/kubernetes.io/serviceaccount
+shift
+exec "$@"
+"""
 
 
 @contextmanager
 def agent_on(stage: Stage, server: "ApiServer") -> Iterator[Agent]:
-    """The stage's agent, following the API server; in sync when this returns."""
-    view = f"--kubeconfig={server.plane.kubeconfig}"
-    stage.agent = agent = Agent(node=stage.node, view=view, python=stage.agent.python)
+    """The stage's agent, following the API server as in a pod; in sync when this returns."""
+    agent = Agent(node=stage.node, view=None, python=server.as_a_pod(stage.agent.python))
+    stage.agent = agent
     agent.start()
     if not agent.await_pass(number=1)["in_sync"]:
         raise NodeTroubleError(f"the agent is not in sync: {agent.last_words()}")
@@ -60,6 +70,7 @@ class ApiServer(Closing):
         os.mkfifo(self._pipe)
         self.plane.start()
         self._fill(stage)
+        self._account = self._make_account(stage)
         self._open_fronts(stage)
         flags = [f"--{name}={value}" for name, value in self.flags.items()]
         python = stage.agent.python
@@ -75,6 +86,17 @@ class ApiServer(Closing):
         self._orders.close()
         self._patcher.end()
         self.plane.close()
+
+    def as_a_pod(self, python: Python) -> Python:
+        """An interpreter that finds what the kubelet gives a pod: token, CA, where the API is."""
+        command = ("unshare", "--mount", "sh", "-c", _POD, "sh", str(self._account))
+        environment = {
+            "KUBERNETES_SERVICE_HOST": API_ADDRESS,
+            "KUBERNETES_SERVICE_PORT": str(API_PORT),
+        }
+        return Python(
+            command=(*command, *python.command), environment={**python.environment, **environment}
+        )
 
     def take_address(self, namespace: str) -> None:
         """Make the Service one without a ClusterIP."""
@@ -98,8 +120,10 @@ class ApiServer(Closing):
 
     def _fill(self, stage: Stage) -> None:
         kubectl = self.plane.kubectl
-        for name in _NAMESPACES:
+        for name in (AGENTS, BARE, "registry-trust"):
             kubectl("create", "namespace", name)
+        for name in ("namespaces", "service-account"):
+            kubectl("apply", f"--filename={_DEPLOYED / name}.yaml")
         kubectl.apply(
             {
                 "apiVersion": "v1",
@@ -111,6 +135,17 @@ class ApiServer(Closing):
             _service(AGENTS, ADDRESS),
             _service(BARE, BARE_ADDRESSES[0]),
         )
+
+    def _make_account(self, stage: Stage) -> Path:
+        """A directory with what the kubelet gives a pod of the DaemonSet on that node."""
+        bound = ("--bound-object-kind=Node", f"--bound-object-name={stage.node.name}")
+        namespace = f"--namespace={_ACCOUNT}"
+        token = self.plane.kubectl("create", "token", _ACCOUNT, namespace, *bound)
+        account = self.plane.directory / "account"
+        account.mkdir()
+        (account / "token").write_text(token.strip())
+        (account / "ca.crt").write_text(self.plane.access.authority.pem)
+        return account
 
     def _open_fronts(self, stage: Stage) -> None:
         for address in BARE_ADDRESSES:

@@ -1,9 +1,11 @@
 """The way to the API server follows its files: the token, the CA, the kubeconfig."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kubernetes.client import Configuration
 
 from agent.cluster.api_errors import ApiRefusedError, ApiUnreachableError
 from agent.cluster.connection import Access, Kubeconfig
@@ -48,6 +50,33 @@ def test_a_token_that_is_refused_is_read_anew_at_once_but_once(tmp_path: Path) -
     ):
         api.get(PATH)
     assert len(server.requests) == 2
+
+
+class WithPlugin(Kubeconfig):
+    """Its token comes from a program, so that no file tells when there is a new one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._tokens = [SECOND, FIRST]
+
+    def load(self, configuration: Configuration) -> None:
+        super().load(configuration)
+        configuration.refresh_api_key_hook = None
+        configuration.api_key["BearerToken"] = f"Bearer {self._tokens.pop()}"
+
+
+def test_a_token_that_comes_from_elsewhere_is_asked_for_anew_when_it_is_refused(
+    tmp_path: Path,
+) -> None:
+    def speak(connection: socket.socket) -> None:
+        head = connection.recv(65536).decode()
+        known = bearer(head) == SECOND
+        connection.sendall(GOOD if known else refusal(401, "Unauthorized", "Unauthorized"))
+
+    with api_server(speak) as server:
+        access = WithPlugin(kubeconfig(tmp_path, port=server.port).files[0])
+        with api_over(access) as api:
+            assert api.get(PATH) == {"kind": "ServiceList"}
 
 
 @pytest.mark.parametrize("way", [in_cluster, kubeconfig])

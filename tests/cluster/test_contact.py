@@ -135,6 +135,21 @@ def test_the_server_gets_the_time_that_it_asks_for(
     assert all(second - first >= 1.0 for first, second in pairwise(times))
 
 
+def test_an_event_of_no_known_kind_is_not_passed_over(
+    stub: StubApiServer, cluster: StubCluster
+) -> None:
+    def novelty(request: Request) -> bool:
+        if request.is_watch:
+            request.begin_stream()
+            request.say_event("SPLENDID", {})
+            request.await_end()
+        return request.is_watch
+
+    stub.misbehave = novelty
+    with following(cluster) as followed:
+        wait_until(lambda: followed.ends.get("unreachable", 0) > 2, what="it is taken for a break")
+
+
 def test_an_older_server_is_asked_for_the_older_version(
     stub: StubApiServer, cluster: StubCluster
 ) -> None:

@@ -29,9 +29,9 @@ _AS_HERE = Python()
 
 
 class Agent:
-    """One node's agent; `view` is the flag that says where its view comes from."""
+    """One node's agent; `view` is the flag that says where its view comes from, unless a pod."""
 
-    def __init__(self, *, node: Node, view: str, python: Python = _AS_HERE) -> None:
+    def __init__(self, *, node: Node, view: str | None, python: Python = _AS_HERE) -> None:
         self.node = node
         self.python = python
         self.log = node.root / "run/agent.log"
@@ -48,7 +48,7 @@ class Agent:
     def command(self, name: str) -> Sequence[str]:
         """The command line of one of its commands, on this node."""
         flags = [f"--host-root={self.node.root}"]
-        if name != "remove":
+        if self._view and name != "remove":
             flags.append(self._view)
         if name == "run":
             flags.append(f"--listen={_LISTEN}")

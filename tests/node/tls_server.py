@@ -37,7 +37,7 @@ class Server:
         self.server_names: list[str | None] = []
         self.connections = 0
         self.closing = threading.Event()
-        self.speak = self._answer_with(speak) if isinstance(speak, bytes) else speak
+        self.speak = self.answer_with(speak) if isinstance(speak, bytes) else speak
         self.context = self._tls(certificate) if certificate else None
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._listener = socket.create_server((address, 0), family=family)
@@ -83,7 +83,7 @@ class Server:
         context.sni_callback = lambda _socket, name, _context: self.server_names.append(name)
         return context
 
-    def _answer_with(self, response: bytes) -> Speak:
+    def answer_with(self, response: bytes) -> Speak:
         def speak(connection: socket.socket) -> None:
             if request := connection.recv(65536):
                 self.requests.append(request.decode(errors="replace"))
