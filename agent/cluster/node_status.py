@@ -2,8 +2,9 @@
 
 A thread of its own, so that no pass ever waits for the API server. Only the latest finding counts:
 while the server is away, what came and went is not made up for afterwards, and what it says after
-hours is what is so then. A change is published at once, but not many within seconds, whatever
-flaps; without a change a sign of life goes out every ten minutes.
+hours is what is so then. What a new process finds is published at once; what changes later is
+published within seconds that a fleet does not share, for what one node finds all may have found
+in the same moment. Without a change a sign of life goes out every ten minutes.
 
 That the API server is out of reach is told only when that lasts though this thread reaches it.
 Else, when it comes back, every node of a fleet would first write what is no longer true.
@@ -11,7 +12,7 @@ Else, when it comes back, every node of a fleet would first write what is no lon
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from math import inf
 
@@ -29,6 +30,9 @@ from agent.ports import Clock
 SIGN_OF_LIFE_SECONDS = 600.0
 CALM_SECONDS = 5.0
 """The least time between two Leases of one node: 5,000 that flap write 1,000 a second at most."""
+
+SPREAD_SECONDS = 10.0
+"""Within which a change is published: of a Service that changed, 5,000 nodes tell 500 a second."""
 
 DOUBT_SECONDS = 60.0
 """Longer than a watch takes to come back once the server is there."""
@@ -86,7 +90,8 @@ class NodeStatus:
         self._contact_since: float | None = None
         self._node: NodeIdentity | None = None
         self._told = Told()
-        self._written: object = None
+        self._written: Hashable = None
+        self._news_at: float | None = None
         self._next_sign = self._calm_until = 0.0
         self._contact = _Trial(subject="the API server")
         self._lease = _Trial(subject=f"Lease {NAMESPACE}/{lease_name(node_name)}")
@@ -122,10 +127,23 @@ class NodeStatus:
         return min(seconds, self._publish(self._sure) if self._sure else inf)
 
     def _publish(self, finding: _Finding) -> float:
+        seconds = self._seconds_to_news(finding.state)
+        if seconds > 0.0:
+            return seconds
         return min(
             self._try(self._lease, lambda: self._write(finding.state)),
             self._try(self._events, lambda: self._tell(finding)),
         )
+
+    def _seconds_to_news(self, state: NodeState) -> float:
+        """For how long what has changed is kept back yet."""
+        now = self._clock.monotonic()
+        if self._written in {None, _shown(state)}:
+            self._news_at = None
+            return 0.0
+        if self._news_at is None:
+            self._news_at = now + random.uniform(0.0, SPREAD_SECONDS)  # noqa: S311 - a herd
+        return max(0.0, self._news_at - now)
 
     def _try(self, trial: _Trial, action: Callable[[], float]) -> float:
         """Seconds until to try again, or until there is something to do again."""
@@ -162,7 +180,7 @@ class NodeStatus:
 
     def _write(self, state: NodeState) -> float:
         now = self._clock.monotonic()
-        shown = (state.labels, state.annotations)
+        shown = _shown(state)
         due = self._next_sign if shown == self._written else self._calm_until
         if now < due:
             return due - now
@@ -202,6 +220,11 @@ class NodeStatus:
             elif seconds is not None:
                 next_seconds = min(next_seconds, seconds)
         return next_seconds
+
+
+def _shown(state: NodeState) -> Hashable:
+    """What a Lease shows of it."""
+    return (*sorted(state.labels.items()), *sorted(state.annotations.items()))
 
 
 def _spread(seconds: float, *, by: float) -> float:

@@ -15,6 +15,7 @@ from agent.cluster.node_status import (
     DOUBT_SECONDS,
     RETRY_SECONDS,
     SIGN_OF_LIFE_SECONDS,
+    SPREAD_SECONDS,
     NodeStatus,
 )
 from agent.errors import Problem, Reason
@@ -80,16 +81,30 @@ class Node:
 
 
 class TestLease:
-    def test_says_at_once_what_is_found_and_what_changes(self) -> None:
+    def test_says_at_once_what_is_found_first_and_within_seconds_what_changes(self) -> None:
         node = Node()
         node.find(OK)
         assert node.state == "ok"
         node.later(60)
         node.find(BAD, TIMEOUT)
+        node.later(SPREAD_SECONDS)
         assert node.lease["metadata"]["labels"][REASON] == "timeout"
         node.later(60)
         node.find(OK)
+        node.later(SPREAD_SECONDS)
         assert node.state == "ok"
+
+    def test_of_nodes_that_find_a_change_in_the_same_moment_are_spread(self) -> None:
+        nodes = [Node() for _ in range(400)]
+        for node in nodes:
+            node.find(OK)
+            node.later(60)
+            node.find(BAD, TIMEOUT)
+        for share in (0.3, 0.6):
+            for node in nodes:
+                node.later(0.3 * SPREAD_SECONDS)
+            told = sum(node.state == "degraded" for node in nodes)
+            assert 0.6 < told / (share * len(nodes)) < 1.4
 
     def test_gives_a_sign_of_life_every_ten_minutes_and_none_between(self) -> None:
         node = Node()
@@ -145,6 +160,7 @@ class TestEvents:
         node.find(BAD, TIMEOUT)
         node.later(100)
         node.find(OK)
+        node.later(SPREAD_SECONDS)
         assert node.events == ["RegistryInSync", "Timeout", "RegistryInSync"]
 
     def test_of_a_node_that_flaps_are_one_a_minute_and_the_last_is_right(self) -> None:
@@ -164,6 +180,7 @@ class TestEvents:
         node.find(BAD, TIMEOUT)
         assert node.events == ["Timeout"]
         node.find(OK)
+        node.later(SPREAD_SECONDS)
         assert node.events == ["Timeout", "RegistryInSync"]
 
     def test_name_the_node_by_its_uid(self) -> None:
@@ -223,7 +240,7 @@ class TestDoubt:
         node.find(AWAY, UNREACHABLE)
         node.later(DOUBT_SECONDS - 1)
         assert node.state == "ok"
-        node.later(2)
+        node.later(1 + SPREAD_SECONDS)
         assert node.lease["metadata"]["labels"][REASON] == "api-unreachable"
 
     def test_a_node_that_never_saw_what_is_asked_for_does_not_say_that_it_is_well(self) -> None:
