@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.ground.namespaces import NodeProcess, NodeTroubleError, wait_until
@@ -26,16 +27,30 @@ class Python:
 
 
 _AS_HERE = Python()
+_USUAL: Mapping[str, str] = MappingProxyType({})
 
 
 class Agent:
-    """One node's agent; `view` is the flag that says where its view comes from, unless a pod."""
+    """One node's agent; `view` is the flag that says where its view comes from, unless a pod.
 
-    def __init__(self, *, node: Node, view: str | None, python: Python = _AS_HERE) -> None:
+    `settings` are further ones of `run`, by the names of their variables without the prefix.
+    """
+
+    def __init__(
+        self,
+        *,
+        node: Node,
+        view: str | None,
+        python: Python = _AS_HERE,
+        listen: str = _LISTEN,
+        settings: Mapping[str, str] = _USUAL,
+    ) -> None:
         self.node = node
         self.python = python
         self.log = node.root / "run/agent.log"
         self._view = view
+        self._listen = listen
+        self._settings = {f"REGISTRY_NODE_AGENT_{name}": text for name, text in settings.items()}
         self._process: NodeProcess | None = None
 
     @property
@@ -51,7 +66,7 @@ class Agent:
         if self._view and name != "remove":
             flags.append(self._view)
         if name == "run":
-            flags.append(f"--listen={_LISTEN}")
+            flags.append(f"--listen={self._listen}")
         return [*self.python.command, "-m", "agent", name, *flags]
 
     def start(self) -> None:
@@ -59,7 +74,7 @@ class Agent:
         with self.log.open("w") as log:
             self._process = self.node.popen(
                 self.command("run"),
-                env=self.python.environment,
+                env={**self.python.environment, **self._settings},
                 cwd=CLONE,
                 stdout=log,
                 stderr=log,
@@ -81,7 +96,7 @@ class Agent:
 
     def metrics(self) -> str:
         """What the daemon tells Prometheus; empty while nobody listens."""
-        url = f"http://{_LISTEN}/metrics"
+        url = f"http://{self._listen}/metrics"
         return self.node.run([sys.executable, "-c", _FETCH, url]).stdout
 
     def passes(self) -> Iterator[dict[str, Any]]:

@@ -30,14 +30,20 @@ class Arrivals(Closing):
 
     def await_all(self, *, seconds: float = 20.0) -> float:
         """The monotonic time at which the last directory had its new file."""
+        return self.moments(seconds=seconds)[-1]
+
+    def moments(self, *, seconds: float) -> list[float]:
+        """The monotonic time for each directory at which it had its new file, in order."""
         missing = set(self._directories)
         deadline = monotonic() + seconds
+        found = []
         while missing:
             left = deadline - monotonic()
             if left <= 0:
                 place = self._directories[missing.pop()]
                 raise NodeTroubleError(f"no new {self._name} in {place} within {seconds:g} s")
             for event in self._inotify.read(timeout=left * 1000):
-                if event.name == self._name:
+                if event.name == self._name and event.wd in missing:
                     missing.discard(event.wd)
-        return monotonic()
+                    found.append(monotonic())
+        return found

@@ -18,11 +18,19 @@ def main() -> int:
                 restarts=frozenset({1000, 5000}),
                 outages=frozenset({1000}),
                 changes=20,
+                whole_changes=5,
                 rest_seconds=60,
             )
         case ["--quick"]:
             some = frozenset({100})
-            effort = Effort(fleets=(100,), restarts=some, outages=some, changes=5, rest_seconds=30)
+            effort = Effort(
+                fleets=(100,),
+                restarts=some,
+                outages=some,
+                changes=5,
+                whole_changes=2,
+                rest_seconds=30,
+            )
         case _:
             sys.stderr.write("usage: python -m tests.bench.scale [--quick]\n")
             return 2

@@ -1,23 +1,22 @@
 """What stands on the API server: the registry's Service, the bundle, and who may look at them."""
 
-from tests.bench.scale.names import ADDRESS, BUNDLE, LABEL, SERVICE, USER
+from tests.bench.scale.names import ADDRESS, AGENT, BUNDLE, LABEL, SERVICE, SIMULATED
 from tests.ground.kubectl import Object
 
-NAMESPACES = ("registry", "registry-trust", "registry-node-agent")
 _RIGHTS = {
-    "registry": ("", "services", ["list", "watch"]),
-    "registry-trust": ("", "configmaps", ["list", "watch"]),
-    "registry-node-agent": ("coordination.k8s.io", "leases", ["get", "create", "patch"]),
-    "default": ("events.k8s.io", "events", ["create", "patch"]),
+    "registry": "registry-node-agent-services",
+    "registry-trust": "registry-node-agent-trust-bundle",
+    AGENT: "registry-node-agent-state",
+    "default": "registry-node-agent-events",
 }
+"""The Roles of the deployed agent, by namespace."""
 
 
 def all_objects(*, bundle_pem: str, port: int) -> list[Object]:
-    """In an order in which they can be created."""
+    """In an order in which they can be created, after `deploy/base`."""
     return [
-        *(_object("v1", "Namespace", name) for name in NAMESPACES),
-        _object("v1", "ServiceAccount", USER, "registry-node-agent"),
-        *(item for namespace in _RIGHTS for item in _role(namespace)),
+        _object("v1", "ServiceAccount", SIMULATED, AGENT),
+        *(_binding(namespace, role) for namespace, role in _RIGHTS.items()),
         service(port=port),
         _object("v1", "ConfigMap", BUNDLE, "registry-trust") | {"data": {"ca.crt": bundle_pem}},
     ]
@@ -40,17 +39,13 @@ def node(name: str) -> Object:
     return _object("v1", "Node", name)
 
 
-def _role(namespace: str) -> list[Object]:
-    group, resource, verbs = _RIGHTS[namespace]
+def _binding(namespace: str, role: str) -> Object:
+    """Let simulated nodes do what an agent may; whose Lease is whose nobody asks them."""
     rbac = "rbac.authorization.k8s.io"
-    role = _object(f"{rbac}/v1", "Role", USER, namespace)
-    role["rules"] = [{"apiGroups": [group], "resources": [resource], "verbs": verbs}]
-    binding = _object(f"{rbac}/v1", "RoleBinding", USER, namespace)
-    binding["roleRef"] = {"apiGroup": rbac, "kind": "Role", "name": USER}
-    binding["subjects"] = [
-        {"kind": "ServiceAccount", "name": USER, "namespace": "registry-node-agent"}
-    ]
-    return [role, binding]
+    binding = _object(f"{rbac}/v1", "RoleBinding", SIMULATED, namespace)
+    binding["roleRef"] = {"apiGroup": rbac, "kind": "Role", "name": role}
+    binding["subjects"] = [{"kind": "ServiceAccount", "name": SIMULATED, "namespace": AGENT}]
+    return binding
 
 
 def _object(version: str, kind: str, name: str, namespace: str = "") -> Object:

@@ -51,7 +51,8 @@ class Fleet(Closing):
 
     def publish(self) -> None:
         """Let each agent make its Lease, a few at a time, and from now on renew it."""
-        self._ask(lambda crowd: crowd.publish())
+        for process in self._processes:
+            process.object.publish()
 
     def saw(self, port: int, *, seconds: float) -> list[float]:
         """When each first saw that port, in monotonic time; those that did within the seconds."""

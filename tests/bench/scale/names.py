@@ -1,6 +1,8 @@
 """Names and addresses that both the bench and its worker processes know."""
 
-SERVICE, BUNDLE, USER = "knative", "registry-trust", "registry-node-agent"
+SERVICE, BUNDLE = "knative", "registry-trust"
+AGENT = "registry-node-agent"  # its service account, and the namespace of that
+SIMULATED = "simulated-agent"
 LABEL = "registry-node-agent.internal/registry"
 API_ADDRESS, API_PORT = "10.96.0.1", 443
 ADDRESS = "10.96.0.50"

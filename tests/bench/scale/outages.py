@@ -22,7 +22,7 @@ _LATEST_SECONDS = 120.0
 def verify(site: Site, fleet: Fleet) -> Iterator[str]:
     """Lines. Raises NodeTroubleError if a node ends with another view."""
     for number in range(_CHANGES):
-        _change(site)
+        site.hand.set_port_at_last(site.next_port())
         for server in _OUTAGES.get(number, ()):
             getattr(site.plane, server).kill()
         for server in reversed(_OUTAGES.get(number, ())):
@@ -39,13 +39,3 @@ def verify(site: Site, fleet: Fleet) -> Iterator[str]:
         "together with etcd at another"
     )
     yield f"all {fleet.count:,} views are right, the last {late:.1f} s after the last change"
-
-
-def _change(site: Site) -> None:
-    """Change the Service, however long it takes."""
-    port = site.next_port()
-    until = monotonic() + _LATEST_SECONDS
-    while not site.hand.try_port(port):
-        if monotonic() > until:
-            raise NodeTroubleError("the API server does not come back")
-        _REST.wait(_REST_SECONDS)

@@ -67,7 +67,8 @@ def measure(site: Site, fleet: Fleet) -> Restart:
     killed = time()
     site.plane.api_server.kill()
     site.plane.api_server.launch()
-    listens = _await_answer(site) - killed
+    site.hand.set_port_at_last(site.next_port())
+    listens = time() - killed
     stages = list(_until_all_watch(tail, watches=WATCHES * fleet.count))
     return Restart(
         nodes=fleet.count,
@@ -78,16 +79,6 @@ def measure(site: Site, fleet: Fleet) -> Restart:
         ends=fleet.watch_ends() - before,
         reached=following.reach_all(site, fleet),
     )
-
-
-def _await_answer(site: Site) -> float:
-    """The time from which the API server takes changes."""
-    until = monotonic() + _LATEST_SECONDS
-    while not site.hand.try_port(site.port):
-        if monotonic() > until:
-            raise NodeTroubleError("the API server does not come back")
-        _REST.wait(_LOOK_SECONDS)
-    return time()
 
 
 def _until_all_watch(tail: Tail, *, watches: int) -> Iterator[Stage]:

@@ -6,7 +6,7 @@ from time import monotonic
 
 from tests.bench import machine
 from tests.bench.figures import Row, table
-from tests.bench.scale import following, leases, memory, outages, rest, restart
+from tests.bench.scale import following, leases, memory, outages, rest, restart, whole
 from tests.bench.scale.fleet import Fleet
 from tests.bench.scale.site import Site, set_up
 from tests.demo.telling import say
@@ -25,6 +25,7 @@ class Effort:
     restarts: frozenset[int]
     outages: frozenset[int]
     changes: int
+    whole_changes: int
     rest_seconds: float
 
 
@@ -37,6 +38,10 @@ def measure(effort: Effort) -> None:
             say(line)
         for count in effort.fleets:
             _part(f"{count:,} nodes", _fleet(site, count, effort), rows)
+        whole_agents = whole.measure(
+            site, changes=effort.whole_changes, rest_seconds=effort.rest_seconds
+        )
+        _part("whole agents", whole_agents, rows)
         _part("at rest", rest.measure(site, seconds=effort.rest_seconds), rows)
     say()
     for line in table(rows):

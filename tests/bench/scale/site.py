@@ -10,7 +10,8 @@ from tests.bench.scale import cluster_objects
 from tests.bench.scale.audit import AuditLog
 from tests.bench.scale.hand import Hand
 from tests.bench.scale.inhabitant import Inhabitant
-from tests.bench.scale.names import API_ADDRESS, API_PORT, USER
+from tests.bench.scale.names import AGENT, API_ADDRESS, API_PORT, SIMULATED
+from tests.demo.agent import CLONE
 from tests.demo.stage import newest_containerd
 from tests.ground.certificates import Authority
 from tests.ground.control_plane import ControlPlane
@@ -33,7 +34,7 @@ class Site:
 
     @property
     def token(self) -> Path:
-        """The token file of the agents' service account."""
+        """The token file of the simulated nodes' service account."""
         return self.directory / "token"
 
     @property
@@ -79,8 +80,10 @@ def set_up() -> Iterator[Site]:
             authority = Authority.create(name="registry CA")
             with plane:
                 objects = cluster_objects.all_objects(bundle_pem=authority.pem, port=FIRST_PORT)
+                for part in ("namespaces", "base"):
+                    plane.kubectl("apply", f"--kustomize={CLONE / 'deploy' / part}")
                 plane.kubectl.apply(*objects)
-                token = plane.kubectl("create", "token", USER, "-n", "registry-node-agent")
+                token = plane.kubectl("create", "token", SIMULATED, f"--namespace={AGENT}")
                 (directory / "token").write_text(token.strip())
                 with Inhabitant[Hand](
                     node=hub, directory=directory, kind="hand", argument=plane.kubeconfig
