@@ -1,5 +1,6 @@
 """The kustomizations of `deploy/`, built by kubectl itself."""
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,21 @@ def kustomizations() -> list[Path]:
         for path, text in texts.items()
         if "kind: Component" not in text and path.name != "own-certificate"
     ]
+
+
+def components() -> list[str]:
+    """The names of those directories below `deploy/components`."""
+    return sorted(file.parent.name for file in DEPLOY.glob("components/*/kustomization.yaml"))
+
+
+def overlay(directory: Path, *chosen: str, resources: Iterable[Path] = (DEPLOY,)) -> Path:
+    """A kustomization in an empty directory: `deploy/`, or less of it, with these components."""
+    content = {
+        "resources": [os.path.relpath(resource, directory) for resource in resources],
+        "components": [os.path.relpath(DEPLOY / "components" / c, directory) for c in chosen],
+    }
+    (directory / "kustomization.yaml").write_text(yaml.dump(content))
+    return directory
 
 
 def only(objects: Iterable[Object], kind: str, name: str = "") -> Object:

@@ -23,6 +23,7 @@ PORT = 8443
 
 _BACKEND_PORT = 5000
 _PLACE = Path("run/pod")
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MERGED = ("bin", "lib", "lib64", "sbin")  # in every image of today they are links
 
 
@@ -75,10 +76,10 @@ class RegistryPod(Closing):
             with (self._place / f"{name}.log").open("a") as log:
                 self._running[name] = self._node.popen(
                     [
+                        *("env", "--ignore-environment", _PATH, *_environment(container)),
                         *("chroot", f"--userspec={user['runAsUser']}:{user['runAsGroup']}"),
                         *(str(self._place / name), *container["command"]),
                     ],
-                    env={entry["name"]: entry["value"] for entry in container.get("env", [])},
                     stdout=log,
                     stderr=log,
                 )
@@ -143,6 +144,10 @@ class RegistryPod(Closing):
                 raise NodeTroubleError(f"{name} ended: {self.logs}")
         sockets = Path(f"/proc/{self._running['front'].program_pid}/net/tcp").read_text()
         return all(f":{port:04X} 00000000:0000 0A" in sockets for port in (PORT, _BACKEND_PORT))
+
+
+def _environment(container: Object) -> list[str]:
+    return [f"{entry['name']}={entry['value']}" for entry in container.get("env", [])]
 
 
 def _peak_mib(pid: int) -> float:

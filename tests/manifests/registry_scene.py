@@ -3,7 +3,8 @@
 import json
 import sys
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, run
 
@@ -12,7 +13,7 @@ from tests.ground.certificates import Authority
 from tests.ground.cri import Pull
 from tests.ground.namespaces import NodeProcess
 from tests.ground.node import Node
-from tests.manifests import asking, greeting
+from tests.manifests import asking, greeting, stalling
 from tests.manifests.registry_pod import PORT, RegistryPod
 
 ADDRESS = "10.96.0.50"
@@ -63,6 +64,10 @@ class RegistryScene:
             tar.extractall(folder, filter="data")
         return folder
 
+    def layers(self, text: str) -> list[str]:
+        """The digests of that image's layers."""
+        return [blob.digest for blob in images.text_image(text).blobs[1:]]
+
     def push(
         self, layout: Path, *, tag: str = "v1", password: str | None = PASSWORD
     ) -> CompletedProcess[str]:
@@ -103,6 +108,19 @@ class RegistryScene:
         """Begin that many TLS handshakes, one after another."""
         place = [ADDRESS, str(PORT), str(self.ca_file)]
         return self.node.popen([sys.executable, greeting.__file__, *place, str(count)], stdout=PIPE)
+
+    @contextmanager
+    def stalled(self, path: str, count: int) -> Iterator[None]:
+        """That many downloads, begun and left there."""
+        place = [ADDRESS, str(PORT), str(self.ca_file), path, str(count)]
+        command = [sys.executable, stalling.__file__, *place]
+        with self.node.popen(command, stdout=PIPE) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "begun\n"
+                yield
+            finally:
+                process.kill()
 
     def pull(self, image: str = IMAGE) -> Pull:
         """A pull that cannot be answered from what the node has already."""

@@ -13,22 +13,32 @@ from agent.flags import ENVIRONMENT_PREFIX, FLAGS
 from agent.node import daemon_finder, system_roots
 from agent.planning import containerd_config, containerd_merge
 from agent.settings import Settings, read_settings
-from tests.manifests.kustomizations import build, containers, kustomizations, only
+from tests.manifests.kustomizations import (
+    ROOT,
+    build,
+    components,
+    containers,
+    kustomizations,
+    only,
+    overlay,
+)
 
 pytestmark = pytest.mark.realcluster
 
+Agents = list[Mapping[str, Any]]
 HOST = PurePosixPath("/host")
 WRITTEN = (containerd_config.CERTS_D, daemon_finder.DEFAULT_CONFIG)
-READ = (
-    *(containerd_merge.DEFAULT_SOCKET, "/etc/machine-id", "/proc/1/stat"),
-    *(*system_roots.FILES, *system_roots.DIRECTORIES),
-)
+READ = (containerd_merge.DEFAULT_SOCKET, "/etc/machine-id", "/proc/1/stat")
+ROOTS = (*system_roots.FILES, *system_roots.DIRECTORIES)
 IN_A_POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 ADDRESSES = ["192.0.2.10", "2001:db8::10"]
 
 
-def agents(directory: Path) -> list[Mapping[str, Any]]:
-    """The containers of a kustomization that run this program."""
+@pytest.fixture(params=[*map(str, kustomizations()), *components()])
+def agents(request: pytest.FixtureRequest, tmp_path: Path) -> Agents:
+    """The containers that run this program: of each kustomization, and with each component."""
+    name = str(request.param)
+    directory = overlay(tmp_path, name) if name in components() else ROOT / name
     workloads = (
         thing for thing in build(directory) if thing["kind"] in {"DaemonSet", "Deployment"}
     )
@@ -51,44 +61,40 @@ def settings_of(container: Mapping[str, Any], *, host_root: Path, address: str) 
     return read_settings([expand(argument) for argument in container["args"]], environment)
 
 
-@pytest.mark.parametrize("directory", kustomizations(), ids=str)
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_the_program_takes_its_arguments(directory: Path, address: str, tmp_path: Path) -> None:
-    for container in agents(directory):
+def test_the_program_takes_its_arguments(agents: Agents, address: str, tmp_path: Path) -> None:
+    for container in agents:
         settings = settings_of(container, host_root=tmp_path, address=address)
         assert settings.node_name == "node-a"
         assert (settings.listen.host, settings.listen.port) == (address, port_of(container))
 
 
-@pytest.mark.parametrize("directory", kustomizations(), ids=str)
-def test_every_variable_is_that_of_a_flag(directory: Path) -> None:
-    names = {entry["name"] for container in agents(directory) for entry in container["env"]}
+def test_every_variable_is_that_of_a_flag(agents: Agents) -> None:
+    names = {entry["name"] for container in agents for entry in container["env"]}
     ours = {name for name in names if name.startswith(ENVIRONMENT_PREFIX)}
     assert ours <= {flag.variable for flag in FLAGS}
 
 
-@pytest.mark.parametrize("directory", kustomizations(), ids=str)
-def test_its_probes_ask_what_it_serves_on_its_port(directory: Path) -> None:
-    for container in agents(directory):
+def test_its_probes_ask_what_it_serves_on_its_port(agents: Agents) -> None:
+    for container in agents:
         probes = [container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness")]
         assert [probe["path"] for probe in probes] == ["/livez", "/livez"]
         assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
         assert {probe["port"] for probe in probes} == {container["ports"][0]["name"]}
 
 
-@pytest.mark.parametrize("directory", kustomizations(), ids=str)
-def test_what_it_looks_at_is_mounted(directory: Path, tmp_path: Path) -> None:
-    for container in agents(directory):
+def test_what_it_looks_at_is_mounted(agents: Agents, tmp_path: Path) -> None:
+    for container in agents:
         settings = settings_of(container, host_root=tmp_path, address=ADDRESSES[0])
         for path in (*WRITTEN, settings.state_dir):
-            assert not mount_of(path, container).get("readOnly")
+            assert not mounts_of(path, container)[-1].get("readOnly")
         for path in READ:
-            assert mount_of(path, container)
+            assert mounts_of(path, container)
+        assert any(mounts_of(path, container) for path in ROOTS)  # of which a node has some
 
 
-@pytest.mark.parametrize("directory", kustomizations(), ids=str)
-def test_no_mount_of_the_node_outlives_the_node_s_own_unmounting(directory: Path) -> None:
-    for container in agents(directory):
+def test_no_mount_of_the_node_outlives_the_node_s_own_unmounting(agents: Agents) -> None:
+    for container in agents:
         for mount in container["volumeMounts"]:
             assert mount["mountPropagation"] == "HostToContainer"
 
@@ -98,15 +104,11 @@ def test_its_image_is_of_this_version() -> None:
     assert container["image"].endswith(f"registry-node-agent:{agent.__version__}")
 
 
-def mount_of(path: str, container: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The innermost mount that a path of the node is in."""
+def mounts_of(path: str, container: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Those that a path of the node is in, the innermost last."""
     inside = HOST / path.lstrip("/")
-    around = [
-        mount for mount in container["volumeMounts"] if inside.is_relative_to(mount["mountPath"])
-    ]
-    assert around, f"{path} is not mounted"
-    found: Mapping[str, Any] = max(around, key=lambda mount: len(mount["mountPath"]))
-    return found
+    mounts = sorted(container["volumeMounts"], key=lambda mount: len(mount["mountPath"]))
+    return [mount for mount in mounts if inside.is_relative_to(mount["mountPath"])]
 
 
 def port_of(container: Mapping[str, Any]) -> int:

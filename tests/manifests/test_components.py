@@ -1,0 +1,95 @@
+"""Each component, with the whole of `deploy/` and with what is left of it elsewhere."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.manifests.cluster import AGENT, Cluster
+from tests.manifests.kustomizations import DEPLOY, build, components, containers, only, overlay
+from tests.manifests.test_apply import BY_HAND
+
+pytestmark = pytest.mark.realcluster
+
+SCC = "securitycontextconstraints.security.openshift.io"
+OF_THE_AGENT = ["narrow-mounts", "openshift", "reload", "remove"]
+ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+@pytest.fixture(scope="module")
+def openshift_too(cluster: Cluster) -> Cluster:
+    """A cluster that knows OpenShift's kind of object, though not what is in it."""
+    names = {"kind": "SecurityContextConstraints", "plural": SCC.partition(".")[0]}
+    version = {"name": "v1", "served": True, "storage": True}
+    cluster.kubectl.apply(
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": SCC},
+            "spec": {
+                "group": SCC.partition(".")[2],
+                "scope": "Cluster",
+                "names": names,
+                "versions": [{**version, "schema": {"openAPIV3Schema": ANYTHING}}],
+            },
+        }
+    )
+    cluster.kubectl("wait", f"crd/{SCC}", "--for=condition=Established")
+    return cluster
+
+
+@pytest.mark.parametrize("component", components())
+def test_is_taken_without_a_warning(openshift_too: Cluster, component: str, tmp_path: Path) -> None:
+    whole = overlay(tmp_path, component)
+    asked = ["apply", *BY_HAND.split(), "--dry-run=server", f"--kustomize={whole}"]
+    done = openshift_too.kubectl.call(*asked)
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("component", OF_THE_AGENT)
+def test_those_of_the_agent_fit_to_the_base_alone(component: str, tmp_path: Path) -> None:
+    assert build(overlay(tmp_path, component, resources=[DEPLOY / "base"]))
+
+
+def test_openshift_admits_what_the_agent_asks_for(tmp_path: Path) -> None:
+    objects = build(overlay(tmp_path, "openshift"))
+    allowed = only(objects, "SecurityContextConstraints")
+    pod = only(objects, "DaemonSet")["spec"]["template"]["spec"]
+    assert allowed["users"] == [f"system:serviceaccount:{AGENT}:{pod['serviceAccountName']}"]
+    kinds = {kind for volume in pod["volumes"] for kind in volume} - {"name"}
+    assert kinds | {"projected"} == set(allowed["volumes"])  # the token's is projected
+    assert pod["hostNetwork"] == allowed["allowHostNetwork"]
+    assert not pod.get("hostPID", False)
+    security = pod["containers"][0]["securityContext"]
+    assert security["capabilities"]["drop"] == allowed["requiredDropCapabilities"]
+    for name in ("allowPrivilegeEscalation", "readOnlyRootFilesystem"):
+        assert security[name] == allowed[name]
+    assert pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
+
+
+def test_openshift_chooses_the_user_of_the_registry(tmp_path: Path) -> None:
+    registry = only(build(overlay(tmp_path, "openshift")), "Deployment")
+    security: Mapping[str, Any] = registry["spec"]["template"]["spec"]["securityContext"]
+    assert not {"runAsUser", "runAsGroup", "fsGroup"} & set(security)
+
+
+@pytest.mark.parametrize("component", ["registry-on-s3", "registry-on-gcs"])
+def test_a_registry_on_a_bucket_sends_no_node_there(component: str, tmp_path: Path) -> None:
+    objects = build(overlay(tmp_path, component))
+    (files,) = (thing for thing in objects if thing["kind"] == "ConfigMap")
+    assert "redirect:\n    disable: true" in files["data"]["registry.yaml"]
+    assert "@layer" not in files["data"]["layers.conf"]
+    mounts = [
+        mount for one in containers(only(objects, "Deployment")) for mount in one["volumeMounts"]
+    ]
+    assert "images" not in {mount["name"] for mount in mounts}
+
+
+@pytest.mark.parametrize(
+    "component", ["registry-on-s3", "registry-on-gcs", "registry-without-volume"]
+)
+def test_a_registry_that_needs_no_volume_claims_none(component: str, tmp_path: Path) -> None:
+    objects = build(overlay(tmp_path, component))
+    assert "PersistentVolumeClaim" not in {thing["kind"] for thing in objects}
