@@ -12,9 +12,14 @@ from time import monotonic
 from typing import cast
 
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from agent.cluster.api_errors import ApiRefusedError, ApiUnreachableError, refused
+from agent.cluster.api_errors import (
+    ApiRefusedError,
+    ApiSilentError,
+    ApiUnreachableError,
+    refused,
+)
 from agent.cluster.connection import Connection, NoConnectionError
 from agent.cluster.lean_client import ApiException, ConfigException
 from agent.cluster.objects import Document
@@ -157,6 +162,8 @@ def _failures() -> Iterator[None]:
         yield
     except ApiException as error:  # of TLS: the kind and the words, in two lines
         raise ApiUnreachableError(" ".join(str(error.reason).split())) from error
+    except ReadTimeoutError as error:
+        raise ApiSilentError(" ".join(str(error).split())) from error
     except (NoConnectionError, ConfigException, HTTPError, OSError) as error:
         raise ApiUnreachableError(" ".join(str(error).split())) from error
 

@@ -25,6 +25,10 @@ class ApiUnreachableError(ApiError):
         self.detail = detail
 
 
+class ApiSilentError(ApiUnreachableError):
+    """Not a byte came for as long as one may be waited for."""
+
+
 class ApiRefusedError(ApiError):
     """An answer whose status is not success, or an ERROR event of a watch.
 

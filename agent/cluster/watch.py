@@ -20,6 +20,7 @@ from agent.cluster.api import Api, Stream
 from agent.cluster.api_errors import (
     ApiError,
     ApiRefusedError,
+    ApiSilentError,
     ApiUnreachableError,
     problem_of,
 )
@@ -28,9 +29,12 @@ from agent.cluster.last_seen import LastSeen, Snapshot
 from agent.cluster.objects import Document
 from agent.cluster.targets import Listed, Target, list_objects, name_of
 
-End: TypeAlias = Literal["timeout", "deleted", "closed", "expired", "refused", "unreachable"]
-"""How a watch, or the attempt at one, ended."""
+End: TypeAlias = Literal[
+    "timeout", "silent", "deleted", "closed", "expired", "refused", "unreachable"
+]
+"""How a watch, or the attempt at one, ended; the first three are how it should."""
 
+_AS_IT_SHOULD = frozenset[End]({"timeout", "silent", "deleted"})
 _GONE = 410
 
 
@@ -43,7 +47,8 @@ class Timing:
     lifetime: tuple[float, float] = (1800.0, 3600.0)
     """Until the server ends a watch: the range of its own default."""
     silence: tuple[float, float] = (75.0, 90.0)
-    """Until a connection is held to be dead: a bookmark comes every 60 s."""
+    """Until a connection might be dead. A bookmark comes every 60 s, but only where something
+    of the kind was changed or listed by anybody: in a small and quiet cluster silence is usual."""
     spread: tuple[float, float] = (0.0, 1.0)
     """Before the LIST after a watch that ended as it should."""
     settled: float = 30.0
@@ -118,7 +123,7 @@ class Watch:
         self._ended(end)
         if monotonic() - began >= self._timing.settled:
             self._backoff.succeeded()
-        if end in {"timeout", "deleted"}:
+        if end in _AS_IT_SHOULD:
             return _within(self._timing.spread)
         return self._backoff.after(error)
 
@@ -140,6 +145,8 @@ class Watch:
             self._seen.opened()
             try:
                 end = self._take(stream)
+            except ApiSilentError:
+                end = "silent"
             finally:
                 self._seen.closed()
         lived = monotonic() - began

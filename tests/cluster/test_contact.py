@@ -60,6 +60,16 @@ def test_out_of_contact_is_one_problem_after_a_while_and_wakes_the_loop(
         followed.until(is_known, what="all is well again")
 
 
+def test_silence_is_looked_into_and_is_no_trouble_where_a_list_is_answered(
+    stub: StubApiServer, cluster: StubCluster
+) -> None:
+    stub.misbehave = misbehaviour.falls_silent
+    with following(cluster, timing=replace(QUICK, silence=(0.2, 0.3))) as followed:
+        wait_until(lambda: followed.ends.get("silent", 0) > 4, what="two silent watches, twice")
+        assert set(followed.ends) == {"silent"}
+        assert is_known(followed.source.view())
+
+
 def test_what_forbids_is_told_in_its_own_words(stub: StubApiServer, cluster: StubCluster) -> None:
     stub.misbehave = lambda request: (
         "services" in request.path and misbehaviour.ALL["forbids"](request)
