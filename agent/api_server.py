@@ -1,6 +1,6 @@
 """What is built on an API server.
 
-Imported only by what uses one: the Kubernetes client costs about 18 MiB on every node.
+Imported only by what uses one: the Kubernetes client costs about 12 MiB on every node.
 """
 
 import threading

@@ -1,6 +1,6 @@
 """How the parts are put together, as the settings say.
 
-What a mode does not need is not imported: the Kubernetes client costs about 18 MiB on every node.
+What a mode does not need is not imported: the Kubernetes client costs about 12 MiB on every node.
 """
 
 import threading
