@@ -22,6 +22,7 @@ from agent.reporting.terminal import (
     complain,
     escape_what_has_no_encoding,
     fall_silent,
+    redact_tracebacks,
     say,
 )
 from agent.settings import Settings, read_settings
@@ -96,6 +97,7 @@ def main() -> int:
     Raises what is a bug, and SystemExit for bad usage and `--help`.
     """
     escape_what_has_no_encoding()
+    redact_tracebacks()
     try:
         settings = _read_settings()
         return COMMANDS[settings.command](settings)

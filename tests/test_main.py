@@ -76,6 +76,23 @@ class TestEnds:
         with pytest.raises(type(bug), match="a bug"):
             run_main(monkeypatch, raising(bug))
 
+    def test_by_a_bug_that_knows_a_token_without_telling_it(self) -> None:
+        script = (
+            "import agent.__main__ as program\n"
+            "def bug(_): raise ValueError(repr(b'Bearer ' + bytes(reversed(b'2retnuh'))))\n"
+            "program.COMMANDS['plan'] = bug\n"
+            "program.main()\n"
+        )
+        done = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-c", script, "plan", "--manifests=/nonexistent"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "Traceback" in done.stderr
+        assert "ValueError: b'[redacted]'" in done.stderr
+
     def test_never_for_want_of_an_encoding(self, monkeypatch: pytest.MonkeyPatch) -> None:
         written = io.BytesIO()
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))

@@ -23,6 +23,7 @@ from agent.cluster.api_errors import (
 from agent.cluster.connection import Connection, NoConnectionError
 from agent.cluster.lean_client import ApiException, ConfigException
 from agent.cluster.objects import Document
+from agent.planning.secrets import redact_words
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0
@@ -131,15 +132,16 @@ class Api:
         def send() -> BaseHTTPResponse:
             with _failures():
                 client = self._connection.client()
-                request = client.param_serialize(
-                    method,
-                    path,
-                    query_params=list((query or {}).items()),
-                    header_params={"Accept": "application/json", "Content-Type": content_type},
-                    body=body,
-                    auth_settings=["BearerToken"],
-                )
-                answer = client.call_api(*request, _request_timeout=timeouts)
+                with _unsendable():
+                    request = client.param_serialize(
+                        method,
+                        path,
+                        query_params=list((query or {}).items()),
+                        header_params={"Accept": "application/json", "Content-Type": content_type},
+                        body=body,
+                        auth_settings=["BearerToken"],
+                    )
+                    answer = client.call_api(*request, _request_timeout=timeouts)
             return cast("BaseHTTPResponse", answer.response)
 
         response = send()
@@ -161,11 +163,27 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except ApiException as error:  # of TLS: the kind and the words, in two lines
-        raise ApiUnreachableError(" ".join(str(error.reason).split())) from error
+        raise ApiUnreachableError(_words(error.reason)) from error
     except ReadTimeoutError as error:
-        raise ApiSilentError(" ".join(str(error).split())) from error
+        raise ApiSilentError(_words(error)) from error
     except (NoConnectionError, ConfigException, HTTPError, OSError) as error:
-        raise ApiUnreachableError(" ".join(str(error).split())) from error
+        raise ApiUnreachableError(_words(error)) from error
+
+
+def _words(said: object) -> str:
+    """In one line, without the user that an address of a proxy may name."""
+    return redact_words(" ".join(str(said).split()))
+
+
+@contextmanager
+def _unsendable() -> Iterator[None]:
+    """What the client raises for a request that cannot be put in words; its own may be secret."""
+    try:
+        yield
+    except (HTTPError, OSError):  # of which some are ValueErrors too
+        raise
+    except ValueError:
+        raise ApiUnreachableError("the request cannot be sent: its address or a header") from None
 
 
 def _chunks(response: BaseHTTPResponse, *, until: float) -> Iterator[bytes]:

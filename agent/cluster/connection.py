@@ -23,6 +23,9 @@ from agent.cluster.lean_client import (
     InClusterConfigLoader,
 )
 from agent.plain_file import signature_of
+from agent.planning.secrets import redact_words
+
+_LAST_OF_LATIN_1 = "\xff"
 
 
 class NoConnectionError(Exception):
@@ -75,7 +78,7 @@ class Kubeconfig:
         from yaml import YAMLError  # noqa: PLC0415 - likewise
 
         # Whatever is missing in the file, or is of another type, its loader takes for granted.
-        with _unreadable(YAMLError, AttributeError, KeyError, TypeError):
+        with _unreadable(YAMLError, AttributeError, KeyError, TypeError, RecursionError):
             load_kube_config(
                 config_file=str(self.files[0]),
                 client_configuration=configuration,
@@ -134,9 +137,15 @@ class Connection:
         configuration.retries = False  # nor redirects: back-off is ours, with a fleet in mind
         configuration.keep_alive = True
         self._access.load(configuration)
+        configuration.refresh_api_key_hook = None  # puts the token back as it was, at each request
+        configuration.api_key = {
+            name: _sendable(value) for name, value in configuration.api_key.items()
+        }
+        with _unreadable(ImportError):  # of a library for a kind of proxy that is not installed
+            client = ApiClient(configuration)
         if self._client is not None:
             self._client.close()
-        self._client = client = ApiClient(configuration)
+        self._client = client
         client.user_agent = self._user_agent
         pools = client.rest_client.pool_manager
         pools.pool_classes_by_scheme = {
@@ -154,13 +163,21 @@ def _files_of(client: ApiClient) -> list[Path]:
     return [Path(path) for path in paths if path]
 
 
+def _sendable(token: str) -> str:
+    """The token without the line's end of its file. Raises NoConnectionError, never with it."""
+    token = token.strip()
+    if not token.isprintable() or max(token, default="") > _LAST_OF_LATIN_1:
+        raise NoConnectionError("the token has a character that no header can carry")
+    return token
+
+
 @contextmanager
 def _unreadable(*odd: type[Exception]) -> Iterator[None]:
     expected: tuple[type[Exception], ...] = (ConfigException, OSError, ValueError, *odd)
     try:
         yield
     except expected as error:
-        raise NoConnectionError(" ".join(str(error).split())) from error
+        raise NoConnectionError(redact_words(" ".join(str(error).split()))) from error
 
 
 def _signatures(files: Iterable[Path]) -> Hashable:

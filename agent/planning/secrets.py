@@ -15,6 +15,10 @@ _CREDENTIAL = re.compile(
     r"[^\s\"',;]+",
     re.IGNORECASE,
 )
+_BYTES = re.compile(
+    r"""\bb(?P<quote>['"])(?:bearer|basic)\s(?:\\.|(?!(?P=quote)).)*""", re.IGNORECASE | re.DOTALL
+)
+"""A header as Python shows its bytes: whatever is in it, until the quotes end."""
 
 
 def may_be_secret(text: str) -> bool:
@@ -29,4 +33,5 @@ def redact_words(text: str) -> str:
     """
     text = _PEM.sub(REDACTED, text)
     text = _USER_OR_QUERY.sub(REDACTED, text)
+    text = _BYTES.sub(rf"b\g<quote>{REDACTED}", text)
     return _CREDENTIAL.sub(rf"\g<key>{REDACTED}", text)

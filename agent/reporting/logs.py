@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from agent.planning.secrets import REDACTED, may_be_secret
+from agent.planning.secrets import REDACTED, may_be_secret, redact_words
 
 LINE_BYTES = select.PIPE_BUF  # 4096
 
@@ -103,14 +103,19 @@ def _redact(_: object, __: str, event: _Event) -> _Event:
 
 
 def _shown(key: object, value: object, depth: int) -> object:
-    """Return a value as it may be shown: nothing under a key that speaks of a secret."""
+    """Return a value as it may be shown: nothing under a key that speaks of a secret.
+
+    Texts are redacted whole, before they are shortened: half a secret has no words around it.
+    """
     if may_be_secret(str(key)):
         return REDACTED
     if depth and isinstance(value, Mapping):
         return {str(inner): _shown(inner, item, depth - 1) for inner, item in value.items()}
     if depth and isinstance(value, list | tuple | set | frozenset):
         return [_shown("", item, depth - 1) for item in value]
-    return value if isinstance(value, str | int | float | None) else str(value)
+    if isinstance(value, int | float | None):
+        return value
+    return redact_words(str(value))
 
 
 def _render_json(_: object, __: str, event: _Event) -> str:

@@ -2,10 +2,13 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Iterable
 from io import TextIOWrapper
+from types import TracebackType
 
 from agent.errors import Problem
+from agent.planning.secrets import redact_words
 from agent.reporting.texts import problem_lines
 
 PROGRAM = "registry-node-agent"
@@ -24,6 +27,11 @@ def escape_what_has_no_encoding() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def redact_tracebacks() -> None:
+    """Let a bug that ends the process be shown as Python does, without what may be a secret."""
+    sys.excepthook = _show_bug
 
 
 def say(lines: Iterable[str]) -> None:
@@ -55,3 +63,7 @@ def fall_silent(unheard: UnheardError) -> None:
     os.close(nowhere)
     if not isinstance(unheard.error, BrokenPipeError):
         sys.stderr.write(f"{PROGRAM}: cannot write to stdout: {unheard.error.strerror}\n")
+
+
+def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.stderr.write(redact_words("".join(traceback.format_exception(kind, error, trace))))

@@ -104,7 +104,9 @@ def test_files_that_are_not_there_yet_are_waited_for(tmp_path: Path) -> None:
     assert bearer(server.requests[0]) == "late"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "kind: Config", "clusters: 3", "\0", "a: b: c"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", "kind: Config", "clusters: 3", "\0", "a: b: c", "[" * 10_000]
+)
 def test_a_kubeconfig_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "kubeconfig").write_text(text)
     with (

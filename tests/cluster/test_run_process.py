@@ -50,11 +50,13 @@ class Run:
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[Run]:
+def running(directory: Path, *, root: Path | None = None) -> Iterator[Run]:
+    """`root` is the node's; one where nothing is, if it is not given."""
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
-    root = directory / "root"
-    root.mkdir()
+    if root is None:
+        root = directory / "root"
+        root.mkdir()
     flags = [
         f"--kubeconfig={directory / 'kubeconfig'}",
         f"--host-root={root}",

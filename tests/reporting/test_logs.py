@@ -158,6 +158,15 @@ def test_the_end_of_a_long_traceback_is_kept(pipe: Pipe) -> None:
     assert event["exception"].startswith("Traceback")
 
 
+def test_a_token_in_a_traceback_is_not_told_though_the_line_is_shortened(pipe: Pipe) -> None:
+    pipe.configure()
+    for before in range(0, 5000, 40):
+        log_crash("x" * before + f" Bearer {'hunter2' * 60} " + "x" * 5000)
+    said = pipe.text()
+    assert "crashed" in said
+    assert "hunter2" not in said
+
+
 def test_a_full_pipe_that_nobody_reads_does_not_block_and_lines_are_counted(pipe: Pipe) -> None:
     output = pipe.configure()
     pipe.fill()
