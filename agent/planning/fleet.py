@@ -27,7 +27,7 @@ class LeaseRecord:
     """A node's Lease, as read. Texts are empty where it does not have them."""
 
     node: str
-    state: str
+    state: str = ""
     reason: str = ""
     runtime: str = ""
     version: str = ""
@@ -49,17 +49,19 @@ class NodeRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One node. `state` is a State or one of this module's words; `note` explains it further."""
+    """One node. `state` is a State or one of this module's words; `note` explains it further.
 
-    node: str
+    `told` is what its Lease says; where there is none, no more than what its Node does.
+    """
+
     state: str
-    reason: str = ""
-    runtime: str = ""
-    version: str = ""
-    trust: tuple[str, ...] = ()
-    config_sha256: str = ""
-    renewed: datetime | None = None
+    told: LeaseRecord
     note: str = ""
+
+    @property
+    def node(self) -> str:
+        """Its name."""
+        return self.told.node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ def fleet_of(
         for name, node in known.items()
     ]
     rows += [
-        _told(lease, state=NO_NODE, note=f"last said {lease.state or 'nothing'}")
+        Row(told=lease, state=NO_NODE, note=f"last said {lease.state or 'nothing'}")
         for name, lease in by_name.items()
         if name not in known
     ]
@@ -119,28 +121,15 @@ def _row(node: NodeRecord, lease: LeaseRecord | None, selected: bool, now: datet
     notes = [] if node.ready else ["node not ready"]
     if lease is None:
         state = NO_AGENT if selected else NOT_SELECTED
-        return Row(node=node.name, state=state, runtime=node.runtime, note=", ".join(notes))
+        told = LeaseRecord(node=node.name, runtime=node.runtime)
+        return Row(told=told, state=state, note=", ".join(notes))
     if not selected and lease.state != State.REMOVED:
         notes.append("no longer selected, not put back")
     state = lease.state
     if lease.state != State.REMOVED and _is_silent(lease, now):
         state = SILENT
         notes.append(f"last said {lease.state or 'nothing'}")
-    return _told(lease, state=state or SILENT, note=", ".join(notes))
-
-
-def _told(lease: LeaseRecord, *, state: str, note: str) -> Row:
-    return Row(
-        node=lease.node,
-        state=state,
-        reason=lease.reason,
-        runtime=lease.runtime,
-        version=lease.version,
-        trust=lease.trust,
-        config_sha256=lease.config_sha256,
-        renewed=lease.renewed,
-        note=note,
-    )
+    return Row(told=lease, state=state or SILENT, note=", ".join(notes))
 
 
 def _is_silent(lease: LeaseRecord, now: datetime) -> bool:

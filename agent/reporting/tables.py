@@ -56,28 +56,30 @@ def age(span: timedelta) -> str:
 
 
 def _cells(row: Row, now: datetime) -> tuple[str, ...]:
+    told = row.told
     return (
         row.node,
         row.state,
-        row.reason or "-",
-        row.runtime or "-",
-        row.version or "-",
-        ",".join(trust[:_SHORT] for trust in row.trust) or "-",
-        row.config_sha256[:_SHORT] or "-",
-        age(now - row.renewed) if row.renewed else "-",
+        told.reason or "-",
+        told.runtime or "-",
+        told.version or "-",
+        ",".join(trust[:_SHORT] for trust in told.trust) or "-",
+        told.config_sha256[:_SHORT] or "-",
+        age(now - told.renewed) if told.renewed else "-",
         row.note,
     )
 
 
 def _object(row: Row) -> dict[str, object]:
+    told = row.told
     return {
         "node": row.node,
         "state": row.state,
-        "reason": row.reason,
-        "runtime": row.runtime,
-        "version": row.version,
-        "trust_sha256": list(row.trust),
-        "config_sha256": row.config_sha256,
-        "renewed": row.renewed.isoformat() if row.renewed else None,
+        "reason": told.reason,
+        "runtime": told.runtime,
+        "version": told.version,
+        "trust_sha256": list(told.trust),
+        "config_sha256": told.config_sha256,
+        "renewed": told.renewed.isoformat() if told.renewed else None,
         "note": row.note,
     }

@@ -64,7 +64,7 @@ def test_nodes_and_leases_meet_in_one_table() -> None:
     say(api, "node-1")
     say(api, "node-2", HELD)
     rows = read(api).rows
-    assert [(row.node, row.state, row.reason, row.runtime, row.note) for row in rows] == [
+    assert [(row.node, row.state, row.told.reason, row.told.runtime, row.note) for row in rows] == [
         ("node-3", "no-agent", "", "containerd 2.1.9", "node not ready"),
         ("node-2", "held", "held", "containerd 2.1.9", ""),
         ("node-1", "ok", "", "containerd 2.1.9", ""),
@@ -75,8 +75,8 @@ def test_what_a_node_trusts_and_pulls_by_is_told() -> None:
     api = with_nodes(node("node-1"))
     say(api, "node-1", node_state(converged().run(), version="1.0"))
     [row] = read(api).rows
-    assert row.trust == (trust_sha256(1),)
-    assert len(row.config_sha256) == 64
+    assert row.told.trust == (trust_sha256(1),)
+    assert len(row.told.config_sha256) == 64
 
 
 def test_five_hundred_nodes_come_in_pages() -> None:

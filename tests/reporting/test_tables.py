@@ -7,23 +7,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.planning.fleet import NO_AGENT, SILENT, Fleet, Row
+from agent.planning.fleet import NO_AGENT, SILENT, Fleet, LeaseRecord, Row
 from agent.reporting.tables import NAMES_SHOWN, age, fleet_json, fleet_lines, table_lines
 from tests.anchors import NOW
 
 FLEET = Fleet(
     now=NOW,
     rows=(
-        Row(node="node-3", state=SILENT, renewed=NOW - timedelta(hours=2), note="last said ok"),
-        Row(node="node-10", state=NO_AGENT, runtime="containerd 2.1.9"),
         Row(
-            node="node-1",
+            state=SILENT,
+            told=LeaseRecord(node="node-3", renewed=NOW - timedelta(hours=2)),
+            note="last said ok",
+        ),
+        Row(state=NO_AGENT, told=LeaseRecord(node="node-10", runtime="containerd 2.1.9")),
+        Row(
             state="ok",
-            runtime="containerd 2.1.9",
-            version="0.2.0",
-            trust=("d0645e13fa57" + "0" * 52,),
-            config_sha256="77a01bb6c3d2" + "0" * 52,
-            renewed=NOW - timedelta(seconds=40),
+            told=LeaseRecord(
+                node="node-1",
+                state="ok",
+                runtime="containerd 2.1.9",
+                version="0.2.0",
+                trust=("d0645e13fa57" + "0" * 52,),
+                config_sha256="77a01bb6c3d2" + "0" * 52,
+                renewed=NOW - timedelta(seconds=40),
+            ),
         ),
     ),
 )
@@ -52,7 +59,8 @@ def test_a_fleet_of_nobody_says_so() -> None:
 
 
 def test_a_long_list_of_names_is_cut() -> None:
-    rows = tuple(Row(node=f"n{number}", state=NO_AGENT) for number in range(NAMES_SHOWN + 5))
+    nodes = (LeaseRecord(node=f"n{number}") for number in range(NAMES_SHOWN + 5))
+    rows = tuple(Row(state=NO_AGENT, told=node) for node in nodes)
     last = list(fleet_lines(Fleet(rows=rows, now=NOW)))[-1]
     assert last.startswith("no agent: n0, n1, ")
     assert last.endswith(" and 5 more")
