@@ -32,7 +32,8 @@ CALM_SECONDS = 5.0
 """The least time between two Leases of one node: 5,000 that flap write 1,000 a second at most."""
 
 SPREAD_SECONDS = 10.0
-"""Within which a change is published: of a Service that changed, 5,000 nodes tell 500 a second."""
+"""Within which a change is published, by Lease and Event: of a Service that changed, 5,000 nodes
+tell 500 a second."""
 
 DOUBT_SECONDS = 60.0
 """Longer than a watch takes to come back once the server is there."""
@@ -45,6 +46,11 @@ RETRY_SECONDS = 120.0
 class _Finding:
     state: NodeState
     problems: tuple[Problem, ...]
+
+    @property
+    def news(self) -> Hashable:
+        """What a Lease shows of it, and what there are Events about."""
+        return _shown(self.state), frozenset(problem.reason for problem in self.problems)
 
     @property
     def is_doubtful(self) -> bool:
@@ -91,6 +97,7 @@ class NodeStatus:
         self._node: NodeIdentity | None = None
         self._told = Told()
         self._written: Hashable = None
+        self._known_news: Hashable = None
         self._news_at: float | None = None
         self._next_sign = self._calm_until = 0.0
         self._contact = _Trial(subject="the API server")
@@ -127,18 +134,19 @@ class NodeStatus:
         return min(seconds, self._publish(self._sure) if self._sure else inf)
 
     def _publish(self, finding: _Finding) -> float:
-        seconds = self._seconds_to_news(finding.state)
+        seconds = self._seconds_to_news(finding.news)
         if seconds > 0.0:
             return seconds
+        self._known_news = finding.news
         return min(
             self._try(self._lease, lambda: self._write(finding.state)),
             self._try(self._events, lambda: self._tell(finding)),
         )
 
-    def _seconds_to_news(self, state: NodeState) -> float:
+    def _seconds_to_news(self, news: Hashable) -> float:
         """For how long what has changed is kept back yet."""
         now = self._clock.monotonic()
-        if self._written in {None, _shown(state)}:
+        if self._known_news in {None, news}:
             self._news_at = None
             return 0.0
         if self._news_at is None:

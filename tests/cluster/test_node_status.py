@@ -163,6 +163,19 @@ class TestEvents:
         node.later(SPREAD_SECONDS)
         assert node.events == ["RegistryInSync", "Timeout", "RegistryInSync"]
 
+    def test_of_nodes_that_find_one_more_reason_in_the_same_moment_are_spread(self) -> None:
+        """One that the Lease does not name: the worst has not changed."""
+        nodes = [Node() for _ in range(400)]
+        for node in nodes:
+            node.find(BAD, TIMEOUT)
+            node.later(100)
+            node.find(BAD, TIMEOUT, replace(TIMEOUT, reason=Reason.HTTP_ERROR))
+        for share in (0.3, 0.6):
+            for node in nodes:
+                node.later(0.3 * SPREAD_SECONDS)
+            told = sum("HttpError" in node.events for node in nodes)
+            assert 0.6 < told / (share * len(nodes)) < 1.4
+
     def test_of_a_node_that_flaps_are_one_a_minute_and_the_last_is_right(self) -> None:
         node = Node()
         for number in range(3000):
