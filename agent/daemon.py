@@ -4,13 +4,13 @@ The main thread is the loop and the only writer. Whatever watches - directories,
 and the HTTP server have threads of their own. A bug in any of them ends the process.
 """
 
-import signal
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from agent import __version__
 from agent.composition import Agent, compose
+from agent.ending import when_asked_to_end
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.planning.node_state import node_state
 from agent.planning.outcome import Outcome
@@ -36,8 +36,7 @@ def run(settings: Settings) -> int:
     alive = ExitStack()
     daemon = _Daemon(agent=agent, metrics=metrics, journal=journal, alive=alive)
     threading.excepthook = daemon.crash
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_number, daemon.end)
+    when_asked_to_end(daemon.end)
     with alive:
         journal.started({"view": agent.view.place, "listen": str(settings.listen)})
         daemon.start_threads(settings)
@@ -132,7 +131,7 @@ class _Daemon:
         self.status = 1
         self.end()
 
-    def end(self, *_: object) -> None:
-        """Let the loop end after the pass it is in."""
+    def end(self) -> None:
+        """Let the loop end after the pass it is in. May be called by any thread."""
         self.agent.stop.set()
         self.agent.wake.set()
