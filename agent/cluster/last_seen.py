@@ -50,11 +50,12 @@ class LastSeen:
             self._objects[name] = document
             return self._tell()
 
-    def opened(self) -> None:
+    def opened(self) -> bool:
         """A watch stands: until it is closed, nothing changes unseen."""
         with self._lock:
             self._watching = True
             self._failure = None
+            return self._tell()
 
     def closed(self) -> None:
         """The watch has ended, for whatever reason."""

@@ -142,7 +142,7 @@ class Watch:
         with self._api.stream(
             listed.path, query, idle_seconds=silence, max_seconds=lifetime + silence
         ) as stream:
-            self._seen.opened()
+            self._tell(self._seen.opened())
             try:
                 end = self._take(stream)
             except ApiSilentError:
