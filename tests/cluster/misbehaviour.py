@@ -132,6 +132,7 @@ ALL: Mapping[str, Misbehaviour] = {
     "says an event without an object": _watches_say(b'{"type": "ADDED"}'),
     "says 410 in a watch": _watches_say(json.dumps(_EXPIRED).encode()),
     "refuses watches with 410": _answers_watches(refusal(410, "Expired", "too old")),
+    "deletes at once, for ever": _watches_say(b'{"type": "DELETED", "object": {}}'),
     "falls silent": falls_silent,
     "says nothing": says_nothing,
     "drips headers": drips_headers,

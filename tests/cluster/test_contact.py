@@ -60,6 +60,28 @@ def test_out_of_contact_is_one_problem_after_a_while_and_wakes_the_loop(
         followed.until(is_known, what="all is well again")
 
 
+def test_the_last_wake_after_an_outage_shows_that_all_is_well(
+    stub: StubApiServer, cluster: StubCluster
+) -> None:
+    """Nobody looks again without one; a watch opens a while after its list was answered."""
+
+    def opens_watches_late(request: Request) -> bool:
+        if request.is_watch:
+            request.wait(0.3)
+        return False
+
+    with following(cluster) as followed:
+        followed.until(is_known, what="the first view")
+        stub.misbehave = misbehaviour.hangs_up
+        stub.cut_connections()
+        view = followed.until(lambda view: not view.complete, what="it is told")
+        stub.misbehave = opens_watches_late
+        while followed.wake.wait(2):
+            followed.wake.clear()
+            view = followed.source.view()
+        assert is_known(view)
+
+
 def test_silence_is_looked_into_and_is_no_trouble_where_a_list_is_answered(
     stub: StubApiServer, cluster: StubCluster
 ) -> None:
@@ -132,6 +154,17 @@ def test_a_deletion_is_believed_only_when_a_list_confirms_it(
         stub.behave()
         view = followed.until(lambda view: not view.services, what="it is confirmed")
         assert view.complete
+
+
+def test_a_label_that_comes_and_goes_is_looked_into_ever_more_seldom(
+    stub: StubApiServer, cluster: StubCluster
+) -> None:
+    stub.misbehave = misbehaviour.ALL["deletes at once, for ever"]
+    timing = replace(QUICK, spread=(0, 0), settled=60.0, first_backoff=0.2, last_backoff=30.0)
+    with following(cluster, timing=timing) as followed:
+        wait_until(lambda: followed.ends.get("deleted", 0) >= 2, what="the first is quick")
+        threading.Event().wait(3)
+        assert followed.ends["deleted"] < 24, "two watches, whose waits double from 0.1 s"
 
 
 def test_the_server_gets_the_time_that_it_asks_for(
