@@ -6,7 +6,7 @@ and the HTTP server have threads of their own. A bug in any of them ends the pro
 
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent import __version__
 from agent.composition import Agent, compose
@@ -58,6 +58,7 @@ class _Daemon:
     metrics: Metrics
     journal: Journal
     alive: ExitStack
+    server: HttpServer | None = None
     publisher: Publisher | None = None
     status: int = 0
     _marked: bool = False
@@ -66,15 +67,16 @@ class _Daemon:
     def start_threads(self, settings: Settings) -> None:
         """Whatever watches, and the HTTP server; daemonic: the loop alone decides when to end."""
         agent = self.agent
-        server = HttpServer(
+        self.server = HttpServer(
             address=settings.listen,
             metrics=self.metrics,
             live=agent.loop.live,
             ready=agent.loop.ready,
             stop=agent.stop,
             say=self.journal.problem,
+            changed=agent.wake.set,
         )
-        threading.Thread(name="http", target=server.run, daemon=True).start()
+        threading.Thread(name="http", target=self.server.run, daemon=True).start()
         if agent.view.directories:
             self._watch_directories()
         if agent.view.contact is not None:
@@ -114,11 +116,21 @@ class _Daemon:
         self.metrics.record_pass(outcome)
         self.journal.pass_ended(outcome)
         if self.publisher is not None and not self.agent.stop.is_set():  # else it was cut short
-            state = node_state(outcome, version=__version__)
-            self.publisher.publish(state, outcome.problems)
+            found = self._with_own_problems(outcome)
+            self.publisher.publish(node_state(found, version=__version__), found.problems)
         self.mark_alive()
         if any(problem.reason is Reason.UNLINKED for problem in outcome.problems):
             self.fail()
+
+    def _with_own_problems(self, outcome: Outcome) -> Outcome:
+        """What the API server is told: what the pass found, and what keeps our port from us.
+
+        A node whose port is taken pulls well: `in_sync` is about pulls, and is not changed by it.
+        But the kubelet, which does not reach us there, ends this container again and again, and
+        only the Lease and an Event can say why: the metrics are behind the same port.
+        """
+        own = self.server.problems if self.server else ()
+        return replace(outcome, problems=(*outcome.problems, *own))
 
     def crash(self, thread: threading.ExceptHookArgs) -> None:
         """A bug in a thread ends the process."""

@@ -1,8 +1,9 @@
 """`/metrics`, `/livez` and `/readyz` over plain HTTP: one request per connection, bounded.
 
-A port that is taken stops nothing: it is said, and tried again. A client that is slow is cut off
-after ten seconds in all, however it spreads its bytes, and more than a few at once are turned away:
-the agent must not run out of threads because somebody keeps connections open.
+A port that is taken stops nothing here: it is said, and tried again. But whoever probes it does not
+find us: the kubelet ends a DaemonSet's container for that. A client that is slow is cut off after
+ten seconds in all, however it spreads its bytes, and more than a few at once are turned away: the
+agent must not run out of threads because somebody keeps connections open.
 """
 
 import gzip
@@ -37,7 +38,8 @@ _Request: TypeAlias = socket.socket | tuple[bytes, socket.socket]  # the latter 
 class HttpServer:
     """Serves until stopped; `run` wants a thread of its own.
 
-    `say` gets each problem once, when it appears. `listening` is set while connections are taken.
+    `say` gets each problem once, when it appears; `changed` is called whenever `problems` differ.
+    `listening` is set while connections are taken.
     """
 
     def __init__(
@@ -49,7 +51,10 @@ class HttpServer:
         ready: Check,
         stop: threading.Event,
         say: Callable[[Problem], None],
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
+        self.problems: tuple[Problem, ...] = ()
+        """What keeps connections from being taken now."""
         self.listening = threading.Event()
         self.port = address.port
         """The port in use: the kernel's choice, once listening, where 0 was asked for."""
@@ -57,21 +62,28 @@ class HttpServer:
         self._handler = _handler(_Pages(metrics=metrics, live=live, ready=ready))
         self._stop = stop
         self._say = say
+        self._changed = changed
 
     def run(self) -> None:
         """Listen, or try to every 15 s, and answer."""
-        said = ""
         while not self._stop.is_set():
             try:
                 server = _Server(self._address, self._handler)
             except OSError as error:
-                if str(error) != said:
-                    said = str(error)
-                    self._say(self._problem(error))
+                self._have(self._problem(error))
                 self._stop.wait(RETRY_SECONDS)
             else:
+                self._have()
                 with server:
                     self._serve(server)
+
+    def _have(self, *problems: Problem) -> None:
+        if problems == self.problems:
+            return
+        self.problems = problems
+        for problem in problems:
+            self._say(problem)
+        self._changed()
 
     def _serve(self, server: "_Server") -> None:
         self.port = server.port

@@ -1,6 +1,7 @@
 """What agents with the rights of `deploy/` say of their nodes, as people see it by kubectl."""
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -48,9 +49,9 @@ def nodes(cluster: Cluster) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def running(cluster: Cluster, node: str, root: Path) -> Iterator[Live]:
+def running(cluster: Cluster, node: str, root: Path, *flags: str) -> Iterator[Live]:
     kubeconfig = str(cluster.agent_kubeconfig(node))
-    with live("run", root, "--kubeconfig", kubeconfig) as agent:
+    with live("run", root, "--kubeconfig", kubeconfig, *flags) as agent:
         yield agent
 
 
@@ -78,6 +79,23 @@ def test_two_agents_each_tell_of_their_own_node_only(
             )
             assert events(cluster, node).count("NoRuntimeFound") == 1
             assert agent.problems() == []
+
+
+def test_a_port_that_is_taken_is_told_for_as_long_as_it_is(
+    cluster: Cluster, nodes: tuple[str, str], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with running(cluster, nodes[0], tmp_path / "root", "--listen", address):
+            wait_for_state(cluster, nodes[0], "degraded")
+            assert "listen-failed" in columns(cluster, nodes[0])
+            wait_until(lambda: "ListenFailed" in events(cluster, nodes[0]), what="it is shown")
+            taken.close()
+            wait_until(
+                lambda: state(cluster, nodes[0]) == "unsupported",
+                what="nothing is told of the port",
+                seconds=90,
+            )
 
 
 def test_an_agent_that_is_started_again_does_not_repeat_its_events(

@@ -1,4 +1,4 @@
-"""Three pages over loopback, whatever clients do, and a taken port stops nothing."""
+"""Three pages over loopback, whatever clients do, and a taken port stops nothing here."""
 
 import gzip
 import http.client
@@ -27,6 +27,7 @@ class Serving:
         self.said: list[Problem] = []
         self.heard = threading.Event()
         self.stop = threading.Event()
+        self.changes: list[tuple[Problem, ...]] = []
         self.server = HttpServer(
             address=address,
             metrics=Metrics(version="1", dropped_log_lines=lambda: 0),
@@ -34,6 +35,7 @@ class Serving:
             ready=lambda: self.ready,
             stop=self.stop,
             say=self.say,
+            changed=lambda: self.changes.append(self.server.problems),
         )
         self.host = address.host
         self.thread = threading.Thread(target=self.server.run)
@@ -195,6 +197,7 @@ def test_a_taken_port_is_said_once_and_tried_again(monkeypatch: pytest.MonkeyPat
             assert served.server.listening.wait(SOON)
             assert served.ask("/livez")[0].status == 200
 
+    assert served.changes == [(problem,), ()]
     assert problem == Problem(
         reason=Reason.LISTEN_FAILED, where=f"127.0.0.1:{port}", detail="Address already in use"
     )
