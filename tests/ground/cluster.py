@@ -73,7 +73,6 @@ class Cluster(Closing):
         self.control_plane.close()
         self.registry.close()
         self.node.close()
-        self.kubelet.clean()
 
     def _furnish(self, *, cni: str) -> None:
         self.node.network.add_wire()

@@ -55,10 +55,6 @@ class Kubelet:
             self._node.run(["mount", "--bind", str(file), f"{self._node.root}/proc/sys/{name}"])
         self.server.start()
 
-    def clean(self) -> None:
-        """Take away its control groups, when the node and all that ran on it have ended."""
-        cgroups.remove(self._group)
-
     def _is_ready(self) -> bool:
         found = self._control_plane.kubectl.call(
             *("get", "node", self._node.name),

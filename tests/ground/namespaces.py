@@ -15,6 +15,18 @@ _INIT = Path(__file__).with_name("node_init.sh")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _KINDS = ("mount", "uts", "ipc", "net", "pid")
 
+# Outlives the node, however that ends, and takes away what is the machine's: the root directory,
+# and the control groups that a kubelet or containerd made below one of the same name.
+_KEEPER = """\
+root=$1
+shift
+unshare "$@"
+rm -rf --one-file-system "$root"
+for group in /sys/fs/cgroup/"${root##*/}" /sys/fs/cgroup/*/"${root##*/}"; do
+    if [ -d "$group" ]; then find "$group" -depth -type d -exec rmdir {} +; fi
+done
+"""
+
 
 class NodeTroubleError(Exception):
     """The node could not do what a test asked of it; the message holds the program's own words."""
@@ -96,7 +108,6 @@ class Namespaces:
         self.root = root
         self._started: list[NodeProcess] = []
         pairs = [part for name, tree in programs.items() for part in (str(tree), name)]
-        script = 'root=$1; shift; unshare "$@"; rm -rf --one-file-system "$root"'
         own = [kind for kind in _KINDS if kind != "net" or beside is None]
         flags = [*(f"--{kind}" for kind in own), "--fork", "--kill-child"]
         network = ["nsenter", f"--net=/proc/{beside.first_pid}/ns/net"] if beside else []
@@ -104,7 +115,7 @@ class Namespaces:
             *network,
             "sh",
             "-c",
-            script,
+            _KEEPER,
             "sh",
             str(root),
             *flags,
