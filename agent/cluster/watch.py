@@ -50,9 +50,9 @@ class Timing:
     """Until a connection might be dead. A bookmark comes every 60 s, but only where something
     of the kind was changed or listed by anybody: in a small and quiet cluster silence is usual."""
     spread: tuple[float, float] = (0.0, 1.0)
-    """Before the LIST after a watch that was well and ended as it should. One that ends sooner, each
-    time, is as much work for the server as one that fails: a label that comes and goes, by whose
-    hand ever, must not let every node list for ever."""
+    """Before the LIST after a watch that was well and ended as it should. One that ends sooner,
+    each time, is as much work for the server as one that fails: a label that comes and goes, by
+    whose hand ever, must not let every node list for ever."""
     settled: float = 30.0
     """A watch that lived for so long was well: the next wait begins with the first window."""
     first_backoff: float = 2.0
