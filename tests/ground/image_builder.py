@@ -72,7 +72,7 @@ class ImageBuilder(Closing):
         self._place = Path(tempfile.mkdtemp(prefix="rna-image-"))
         try:
             self._wheels = locked_wheels(machine)
-            self._builder = _furnish(self._place, emulated=machine != _MACHINE)
+            self._builder = furnish(self._place, emulated=machine != _MACHINE)
             self._make_base("" if machine == _MACHINE else self._architecture)
         except BaseException:
             self.close()
@@ -114,7 +114,7 @@ class ImageBuilder(Closing):
         _run([self._builder, "commit", "--quiet", "--rm", container, _BASE])
 
 
-def _furnish(place: Path, *, emulated: bool) -> str:
+def furnish(place: Path, *, emulated: bool) -> str:
     """The builder's configuration, and a program that starts it with that."""
     if emulated:
         emulation.require()

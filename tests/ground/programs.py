@@ -122,6 +122,11 @@ def crane() -> Program:
     return _built(CRANE, "crane")
 
 
+def promtool() -> Program:
+    """Prometheus's own judge of rules."""
+    return _in(debian.unpack(suite="bookworm", packages=("prometheus",)), "usr/bin/promtool")
+
+
 def strace() -> Program:
     """The machine's strace, or one from the cache."""
     return _on_machine("strace") or _in(
@@ -224,6 +229,7 @@ _CLUSTER: _Wanted = {
     "distribution": distribution,
     "front": front,
     "crane": crane,
+    "promtool": promtool,
     "etcd": etcd,
     "cni-plugins": cni_plugins,
     "nft": nft,

@@ -23,6 +23,11 @@ AGENT = "registry-node-agent"
 """The name of the namespace, the DaemonSet and the service account."""
 
 TURNS = "registry-node-agent-turns"
+FOREIGN_KINDS = {
+    "PodMonitor": ("monitoring.coreos.com", "Namespaced"),
+    "PrometheusRule": ("monitoring.coreos.com", "Namespaced"),
+    "SecurityContextConstraints": ("security.openshift.io", "Cluster"),
+}
 OWN, OTHER = "node-a", "node-b"
 
 
@@ -42,6 +47,28 @@ class Cluster:
         status = {"allocatable": room, "capacity": room}
         patch = json.dumps({"status": status})
         self.kubectl("patch", "node", name, "--subresource=status", "--type=merge", "-p", patch)
+
+    def learn_foreign_kinds(self) -> None:
+        """The kinds of other projects in `deploy/`, though not what may be in their objects."""
+        anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        version = {"name": "v1", "served": True, "storage": True}
+        for kind, (group, scope) in FOREIGN_KINDS.items():
+            plural = kind.lower() if kind.endswith("s") else f"{kind.lower()}s"
+            spec = {
+                "group": group,
+                "scope": scope,
+                "names": {"kind": kind, "plural": plural},
+                "versions": [{**version, "schema": {"openAPIV3Schema": anything}}],
+            }
+            self.kubectl.apply(
+                {
+                    "apiVersion": "apiextensions.k8s.io/v1",
+                    "kind": "CustomResourceDefinition",
+                    "metadata": {"name": f"{plural}.{group}"},
+                    "spec": spec,
+                }
+            )
+            self.kubectl("wait", f"crd/{plural}.{group}", "--for=condition=Established")
 
     def pod_on(self, node: str) -> str:
         """The name of the agent's pod there, once there is one."""
@@ -109,6 +136,7 @@ def deployed() -> Iterator[Cluster]:
         cluster = Cluster(plane)
         for node in (OWN, OTHER):
             cluster.add_node(node)
+        cluster.learn_foreign_kinds()
         cluster.kubectl("apply", f"--kustomize={DEPLOY}")
         cluster.wait_for_fences()
         yield cluster

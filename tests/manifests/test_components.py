@@ -12,38 +12,14 @@ from tests.manifests.test_apply import BY_HAND
 
 pytestmark = pytest.mark.realcluster
 
-SCC = "securitycontextconstraints.security.openshift.io"
 OF_THE_AGENT = ["narrow-mounts", "openshift", "reload", "remove"]
-ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-
-
-@pytest.fixture(scope="module")
-def openshift_too(cluster: Cluster) -> Cluster:
-    """A cluster that knows OpenShift's kind of object, though not what is in it."""
-    names = {"kind": "SecurityContextConstraints", "plural": SCC.partition(".")[0]}
-    version = {"name": "v1", "served": True, "storage": True}
-    cluster.kubectl.apply(
-        {
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": SCC},
-            "spec": {
-                "group": SCC.partition(".")[2],
-                "scope": "Cluster",
-                "names": names,
-                "versions": [{**version, "schema": {"openAPIV3Schema": ANYTHING}}],
-            },
-        }
-    )
-    cluster.kubectl("wait", f"crd/{SCC}", "--for=condition=Established")
-    return cluster
 
 
 @pytest.mark.parametrize("component", components())
-def test_is_taken_without_a_warning(openshift_too: Cluster, component: str, tmp_path: Path) -> None:
+def test_is_taken_without_a_warning(cluster: Cluster, component: str, tmp_path: Path) -> None:
     whole = overlay(tmp_path, component)
     asked = ["apply", *BY_HAND.split(), "--dry-run=server", f"--kustomize={whole}"]
-    done = openshift_too.kubectl.call(*asked)
+    done = cluster.kubectl.call(*asked)
     assert done.stderr == ""
     assert done.returncode == 0
 

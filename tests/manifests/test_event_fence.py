@@ -6,10 +6,11 @@ import pytest
 
 from agent.cluster.api import Api
 from agent.cluster.api_errors import ApiRefusedError
-from tests.manifests.cluster import OTHER, OWN, Cluster
+from tests.manifests.cluster import AGENT, OTHER, OWN, Cluster
 
 pytestmark = pytest.mark.realcluster
 
+NAMESPACE = "--namespace=default"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
 
 
@@ -45,6 +46,29 @@ def test_it_changes_no_event_of_another_node(agent: Api, other_agent: Api) -> No
     other_agent.create(EVENTS, event("of-other", node=OTHER))
     with pytest.raises(ApiRefusedError, match=f"tells only of Node {OWN}"):
         agent.patch(f"{EVENTS}/of-other", {"series": None})
+
+
+def test_nor_by_the_events_of_the_core_group_if_it_ever_may(cluster: Cluster, agent: Api) -> None:
+    role = ["role", "core-events", NAMESPACE, "--verb=create", "--resource=events"]
+    cluster.kubectl("create", *role)
+    account = f"--serviceaccount={AGENT}:{AGENT}"
+    cluster.kubectl(
+        "create", "rolebinding", "core-events", "--role=core-events", account, NAMESPACE
+    )
+    path = "/api/v1/namespaces/default/events"
+    agent.create(path, core_event("core-own", node=OWN))
+    with pytest.raises(ApiRefusedError, match=f"tells only of Node {OWN}"):
+        agent.create(path, core_event("core-other", node=OTHER))
+    cluster.kubectl("delete", "role,rolebinding", "core-events", NAMESPACE)
+
+
+def core_event(name: str, *, node: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name},
+        "involvedObject": {"apiVersion": "v1", "kind": "Node", "name": node},
+    }
 
 
 def test_a_token_that_no_pod_has_tells_nothing(unbound_agent: Api) -> None:
