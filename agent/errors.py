@@ -16,6 +16,7 @@ class Reason(StrEnum):
     # The API server does not say what is asked for.
     API_UNREACHABLE = "api-unreachable"
     API_FORBIDDEN = "api-forbidden"
+    API_REFUSED = "api-refused"
 
     # What the cluster, or the manifests, ask for cannot be used.
     MANIFESTS_UNREADABLE = "manifests-unreadable"
@@ -94,6 +95,7 @@ REMEDIES: dict[Reason, str] = {
         "check the way from this node to the API server; until then the last good view is kept"
     ),
     Reason.API_FORBIDDEN: "give the account this right; to the agent's own the roles in deploy/ do",
+    Reason.API_REFUSED: "read the API server's own words: asked again, it says the same",
     Reason.MANIFESTS_UNREADABLE: "check that the directory exists and that the agent may read it",
     Reason.BAD_MANIFEST: "make the file whole YAML or JSON of Kubernetes objects",
     Reason.DUPLICATE_OBJECT: "keep the object in one file only",

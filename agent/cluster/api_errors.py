@@ -11,6 +11,8 @@ from agent.errors import Problem, Reason
 MAX_RETRY_AFTER_SECONDS = 300.0
 
 _DENIED = frozenset({401, 403})
+_LATER = frozenset({408, 429})
+_AS_IT_IS_ASKED = range(400, 500)
 
 
 class ApiError(Exception):
@@ -53,9 +55,15 @@ def problem_of(error: ApiError, *, server: str, subject: str) -> Problem:
     """
     if not isinstance(error, ApiRefusedError):
         return Problem(reason=Reason.API_UNREACHABLE, where=server, detail=str(error))
-    denied = error.status in _DENIED
-    reason = Reason.API_FORBIDDEN if denied else Reason.API_UNREACHABLE
-    return Problem(reason=reason, where=subject, detail=str(error))
+    return Problem(reason=_reason_of(error.status), where=subject, detail=str(error))
+
+
+def _reason_of(status: int) -> Reason:
+    if status in _DENIED:
+        return Reason.API_FORBIDDEN
+    if status in _AS_IT_IS_ASKED and status not in _LATER:
+        return Reason.API_REFUSED
+    return Reason.API_UNREACHABLE
 
 
 def refused(status: Document, *, retry_after: str = "") -> ApiRefusedError:

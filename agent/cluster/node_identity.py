@@ -17,6 +17,7 @@ REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 NODE_NAME = "authentication.kubernetes.io/node-name"
 NODE_UID = "authentication.kubernetes.io/node-uid"
 
+_NOT_FOR_US = frozenset({403, 404})
 _REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 
 
@@ -34,7 +35,11 @@ class NodeIdentity:
 
 
 def find_identity(api: Api, *, node_name: str) -> NodeIdentity:
-    """The Node of our token; else the one of this name. Raises ApiUnreachableError."""
+    """The Node of our token; else the one of this name. Raises ApiError.
+
+    What we may not ask, or is not there to be asked, has no answer; whatever else is refused may
+    be answered later, and an identity that was only guessed would stay.
+    """
     review = _asked(api)
     name, uid = _extra(review, NODE_NAME), _extra(review, NODE_UID)
     return NodeIdentity(name=name or node_name, uid=uid or _uid_of(api, name or node_name))
@@ -43,7 +48,9 @@ def find_identity(api: Api, *, node_name: str) -> NodeIdentity:
 def _asked(api: Api) -> Document:
     try:
         return api.create(REVIEWS, _REVIEW)
-    except ApiRefusedError:
+    except ApiRefusedError as refusal:
+        if refusal.status not in _NOT_FOR_US:
+            raise
         return {}
 
 
@@ -55,5 +62,7 @@ def _extra(review: Document, key: str) -> str:
 def _uid_of(api: Api, name: str) -> str:
     try:
         return text_at(api.get(f"/api/v1/nodes/{quote(name, safe='')}"), "metadata", "uid")
-    except ApiRefusedError:
+    except ApiRefusedError as refusal:
+        if refusal.status not in _NOT_FOR_US:
+            raise
         return ""

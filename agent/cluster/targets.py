@@ -10,7 +10,14 @@ from typing import assert_never, cast
 
 from agent.cluster.api import Api, Query
 from agent.cluster.api_errors import ApiRefusedError, ApiUnreachableError
-from agent.cluster.objects import REGISTRY_LABEL, Document
+from agent.cluster.lookup import text_at, value_at
+from agent.cluster.objects import (
+    CLUSTER_TRUST_BUNDLE,
+    CONFIG_MAP,
+    REGISTRY_LABEL,
+    SERVICE,
+    Document,
+)
 from agent.planning.trust_reference import ClusterTrustBundleReference, ConfigMapReference
 
 NOT_FOUND = 404
@@ -24,6 +31,7 @@ class Target:
     """A selection of objects of one kind. `paths` are those of its API versions, newest first."""
 
     name: str
+    kind: str
     paths: tuple[str, ...]
     selector: Query
 
@@ -41,6 +49,7 @@ def registry_services(namespace: str) -> Target:
     """The Services of a namespace that carry the registry label, with whatever value."""
     return Target(
         name=f"Services in {namespace}",
+        kind=SERVICE,
         paths=(f"/api/v1/namespaces/{namespace}/services",),
         selector={"labelSelector": REGISTRY_LABEL},
     )
@@ -53,12 +62,14 @@ def bundle_object(reference: ConfigMapReference | ClusterTrustBundleReference) -
         case ConfigMapReference(namespace=namespace, name=name):
             return Target(
                 name=f"ConfigMap {namespace}/{name}",
+                kind=CONFIG_MAP,
                 paths=(f"/api/v1/namespaces/{namespace}/configmaps",),
                 selector=selector,
             )
         case ClusterTrustBundleReference(name=name):
             return Target(
                 name=f"ClusterTrustBundle {name}",
+                kind=CLUSTER_TRUST_BUNDLE,
                 paths=tuple(_BUNDLES.format(version) for version in _BUNDLE_VERSIONS),
                 selector=selector,
             )
@@ -71,11 +82,11 @@ def list_objects(api: Api, target: Target) -> Listed:
     *newer, oldest = target.paths
     for path in newer:
         try:
-            return _list(api, path, target.selector)
+            return _list(api, path, target)
         except ApiRefusedError as refusal:
             if refusal.status != NOT_FOUND:
                 raise
-    return _list(api, oldest, target.selector)
+    return _list(api, oldest, target)
 
 
 def name_of(document: object) -> str:
@@ -87,11 +98,13 @@ def name_of(document: object) -> str:
     return name
 
 
-def _list(api: Api, path: str, selector: Query) -> Listed:
-    answer = api.get(path, selector)
-    metadata, items = answer.get("metadata"), answer.get("items")
-    version = metadata.get("resourceVersion") if isinstance(metadata, Mapping) else None
-    if not isinstance(version, str) or not version or not isinstance(items, list | None):
-        raise ApiUnreachableError("an answer that is no list of objects")
+def _list(api: Api, path: str, target: Target) -> Listed:
+    """What an answer lacks is taken as gone: so it must be the whole list that was asked for."""
+    answer = api.get(path, target.selector)
+    items, version = answer.get("items", ...), text_at(answer, "metadata", "resourceVersion")
+    if answer.get("kind") != f"{target.kind}List" or not isinstance(items, list | None):
+        raise ApiUnreachableError(f"an answer that is no list of {target.kind} objects")
+    if not version or value_at(answer, "metadata", "continue"):
+        raise ApiUnreachableError("a list that is not whole, or has no version")
     objects = {name_of(item): cast("Document", item) for item in items or ()}
     return Listed(objects=objects, version=version, path=path)

@@ -29,6 +29,7 @@ _REASONS: dict[Line, tuple[Reason, ...]] = {
     Line.REQUESTS: (
         Reason.API_UNREACHABLE,
         Reason.API_FORBIDDEN,
+        Reason.API_REFUSED,
         Reason.MANIFESTS_UNREADABLE,
         Reason.BAD_MANIFEST,
         Reason.DUPLICATE_OBJECT,

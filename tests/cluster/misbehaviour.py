@@ -122,6 +122,22 @@ _EXPIRED = {
     "object": {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"},
 }
 
+_NEWEST = "999999"  # so that no watch makes good what a LIST has lost
+_WHOLE = {"metadata": {"resourceVersion": _NEWEST}, "items": []}
+_NO_LISTS = {
+    "one ConfigMap": {"kind": "ConfigMap", "metadata": {"resourceVersion": _NEWEST}},
+    "a table": {"kind": "Table", "metadata": {"resourceVersion": _NEWEST}, "rows": []},
+    "without saying of what": _WHOLE,
+    "Pods": {**_WHOLE, "kind": "PodList"},
+    "Services without items": {"kind": "ServiceList", "metadata": {"resourceVersion": _NEWEST}},
+    "Services in part": {
+        **_WHOLE,
+        "kind": "ServiceList",
+        "metadata": {"resourceVersion": _NEWEST, "continue": "more"},
+    },
+}
+"""Each a success, and none a reason to take an object as gone."""
+
 ALL: Mapping[str, Misbehaviour] = {
     "hangs up": hangs_up,
     "ends watches at once": ends_watches_at_once,
@@ -143,4 +159,8 @@ ALL: Mapping[str, Misbehaviour] = {
     "is not ready": answers(refusal(503, "ServiceUnavailable", "starting")),
     "lists what is no list": _lists_say(b'{"kind": "Status", "status": "Success"}'),
     "lists nothing without a version": _lists_say(b'{"items": []}'),
+    **{
+        f"lists {name}": _lists_say(json.dumps(document).encode())
+        for name, document in _NO_LISTS.items()
+    },
 }

@@ -22,6 +22,13 @@ from tests.cluster.kube_access import CERTIFICATE
 
 Json = dict[str, Any]
 
+KINDS = {
+    "services": "Service",
+    "configmaps": "ConfigMap",
+    "clustertrustbundles": "ClusterTrustBundle",
+}
+"""Whose lists the API server names after them; here nobody looks at the names of others."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -132,7 +139,13 @@ class Request(BaseHTTPRequestHandler):
         with objects.changed:
             items = [d for d in objects.found.get(self.collection, {}).values() if self._selects(d)]
             version = str(objects.version)
-        body = json.dumps({"metadata": {"resourceVersion": version}, "items": items}).encode()
+        kind = KINDS.get(self.collection.rpartition("/")[-1], "")
+        document = {
+            "kind": f"{kind}List",
+            "metadata": {"resourceVersion": version},
+            "items": items,
+        }
+        body = json.dumps(document).encode()
         self.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
     def _watch(self) -> None:

@@ -232,7 +232,12 @@ def test_an_unreadable_object_is_told_and_is_not_absent(
     stub: StubApiServer, cluster: StubCluster
 ) -> None:
     odd = {"metadata": {"name": "registry-trust"}, "data": []}
-    listed = misbehaviour.answers(answer({"metadata": {"resourceVersion": "1"}, "items": [odd]}))
+    document = {
+        "kind": "ConfigMapList",
+        "metadata": {"resourceVersion": "1"},
+        "items": [odd],
+    }
+    listed = misbehaviour.answers(answer(document))
     stub.misbehave = lambda request: "configmaps" in request.path and listed(request)
     with api_over(cluster.access) as api:
         view = OneLook(api=api, wanted=wanted(cluster)).view()
