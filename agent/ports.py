@@ -103,6 +103,10 @@ class State(Protocol):
         """Durably. Raises NodeTrouble."""
         ...
 
+    def remove_all(self) -> None:
+        """Delete all of it. For whoever holds it exclusively. Raises NodeTrouble."""
+        ...
+
     def signature(self) -> Hashable:
         """Something that changes when the record is touched by another hand; never raises."""
         ...

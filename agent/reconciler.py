@@ -130,7 +130,7 @@ class Reconciler:
         )
 
     def remove(self) -> Removal:
-        """Put the node back: undo all that is still ours. Raises NodeTrouble.
+        """Put the node back: undo all that is still ours, the record last. Raises NodeTrouble.
 
         The ledger is enough; the runtime's roots and the usual ones are searched too, for files
         of ours that a lost ledger no longer knows.
@@ -142,8 +142,9 @@ class Reconciler:
             applied = self.applier.apply(
                 removal.steps, ledger=removal.ledger, known=node.ledger, roots=roots
             )
-        for problem in (*applied.refused, *removal.unread):
-            raise NodeTrouble(problem)
+            for problem in (*applied.refused, *removal.unread):
+                raise NodeTrouble(problem)
+            self.state.remove_all()  # under the lock: the next pass begins with a new record
         return removal
 
     def _roots_to_search(self) -> tuple[Folder, ...]:

@@ -1,17 +1,17 @@
 """`remove`: the node, put back; with `--stay` for as long as the pod is there.
 
 A DaemonSet starts a container that has ended anew, so one that puts a fleet back has to stay: it
-tries until the node is put back, says so in the node's Lease, and waits for SIGTERM. It needs
-neither the API server nor a free port to do so, and done twice it does no more.
+tries until the node is put back, says so in the node's Lease, and looks again every ten minutes
+until SIGTERM: what came back meanwhile goes too, and beside a `run` it no longer says `removed`. It
+needs neither the API server nor a free port to do so, and done twice it does no more.
 """
 
-import os
-import signal
 import threading
 from dataclasses import dataclass, field
 
 from agent import __version__
 from agent.composition import Agent, compose
+from agent.ending import when_asked_to_end
 from agent.errors import NodeTrouble, Problem
 from agent.planning.node_state import removed_state, troubled_state
 from agent.planning.removal import Removal
@@ -25,8 +25,8 @@ from agent.settings import Settings
 from agent.view import Publisher
 
 RETRY_SECONDS = 15.0
-
-_ENDS = (signal.SIGTERM, signal.SIGINT)
+AGAIN_SECONDS = 600.0
+"""As often as the Lease says that it is still so."""
 
 
 def remove(settings: Settings) -> int:
@@ -41,20 +41,18 @@ def remove(settings: Settings) -> int:
 
 def _put_back(agent: Agent) -> Removal:
     """Raises NodeTrouble, also beside a live `run`."""
-    agent.state.refuse_beside_run()
-    removal = agent.reconciler.remove()
-    agent.state.remove_all()
-    return removal
+    with agent.state.without_run():
+        return agent.reconciler.remove()
 
 
 def _stay(settings: Settings) -> int:
     """Until SIGTERM or SIGINT (status 0), or a bug in a thread (1)."""
     from agent import api_server  # noqa: PLC0415 - a mere removal does not load it
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)  # in all threads; the main one waits for them
     log = configure_logs(node=settings.node_name, version=__version__)
     journal = Journal()
     agent = compose(settings)
+    when_asked_to_end(agent.stop.set)
     publisher = api_server.publisher(settings, stop=agent.stop, say=journal.problem)
     staying = _Staying(agent=agent, journal=journal, publisher=publisher)
     threading.excepthook = staying.crash
@@ -85,12 +83,9 @@ class _Staying:
     _bugs: list[BaseException | None] = field(default_factory=list)
 
     def until_ended(self) -> int:
-        """Try until it is done; then wait. Returns the exit status."""
-        while not self._try():
-            if signal.sigtimedwait(_ENDS, RETRY_SECONDS):
-                break
-        else:
-            signal.sigwait(_ENDS)
+        """Try, and look again. Returns the exit status."""
+        while not self.agent.stop.wait(self._try()):
+            pass
         self.journal.stopped()
         return 1 if self._bugs else 0
 
@@ -107,20 +102,23 @@ class _Staying:
         self._bugs.append(thread.exc_value)
         if thread.exc_value is not None:
             self.journal.crashed(thread.exc_value)
-        os.kill(os.getpid(), signal.SIGTERM)
+        self.agent.stop.set()
 
-    def _try(self) -> bool:
+    def _try(self) -> float:
+        """Put it back; in how many seconds to come again."""
         try:
             removal = _put_back(self.agent)
         except NodeTrouble as trouble:
             self._complain(trouble.problem)
-            return False
-        self._done = True
-        self.journal.put_back(removal)
+            return RETRY_SECONDS
+        if removal.steps or not self._done:
+            self.journal.put_back(removal)
+        self._done, self._trouble = True, None
         self.publisher.publish(removed_state(removal, version=__version__), removal.left)
-        return True
+        return AGAIN_SECONDS
 
     def _complain(self, problem: Problem) -> None:
+        self._done = False
         if problem != self._trouble:
             self.journal.problem(problem)
         self._trouble = problem

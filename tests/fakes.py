@@ -208,6 +208,10 @@ class FakeState:
             raise self.locked_out
         yield
 
+    def remove_all(self) -> None:
+        with self.faults.effect():
+            self.wipe()
+
     def wipe(self) -> None:
         self.ledger = self.known_good = ""
 

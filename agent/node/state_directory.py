@@ -5,7 +5,8 @@
     view.json           the last view that could be used (planning.known_good)
     made.json           the parents of this directory that we had to make
     lock                held during a pass
-    alive               held, shared, by every live `run`; its text is the pid of the last one
+    alive               held, shared, by every live `run`; its text is the pid of the last one.
+                        `remove` holds it alone
 
 The directory is 0700 and its files are 0600. It may be wiped under a live agent: whatever is
 written next makes it anew.
@@ -158,14 +159,20 @@ class StateDirectory:
             with self._trouble("marking this agent as gone"):
                 held.close()
 
-    def refuse_beside_run(self) -> None:
-        """Raise NodeTrouble (another-agent) if a `run` is alive on this node."""
-        with self._trouble("looking for a live agent"), self._root.find(self._folder) as place:
-            if place.missing:
-                return
-            pid = _live_run(place.fd)
-        if pid:
-            raise self._another(f"a `run` is alive; its pid, as it sees itself, is {pid}")
+    @contextmanager
+    def without_run(self) -> Iterator[None]:
+        """Let no `run` mark itself as alive for as long as it is held.
+
+        Raises NodeTrouble: another-agent when one is alive on this node.
+        """
+        with ExitStack() as held:
+            with self._trouble("looking for a live agent"):
+                directory = held.enter_context(self._made())
+                alone = held.enter_context(try_lock(directory, ALIVE)) is not None
+                pid = "" if alone else _pid(directory)
+            if not alone:
+                raise self._another(f"a `run` is alive; its pid, as it sees itself, is {pid}")
+            yield
 
     def look(self) -> StateView:
         """Whether the next pass could write its record, and who else does; leaves no trace.
@@ -178,7 +185,7 @@ class StateDirectory:
         try:
             with self._trouble("trying to write in it"), self._root.find(self._folder) as place:
                 exists = not place.missing
-                run = _live_run(place.fd) if exists else ""
+                run = _pid(place.fd) if exists and is_locked(place.fd, ALIVE) else ""
                 try_to_write(place.fd, max(LEAST_BYTES, _size_of_record(place.fd)))
         except NodeTrouble as trouble:
             problems.append(trouble.problem)
@@ -187,7 +194,8 @@ class StateDirectory:
     def remove_all(self) -> None:
         """Delete all of it, the ledger after all that it speaks of, and the directory if empty.
 
-        Its parents too, if we made them. Refuse beside a live `run` first. Raises NodeTrouble.
+        Its parents too, if we made them. For whoever holds its lock: the locks go after what they
+        guard. Raises NodeTrouble.
         """
         with self._trouble("removing it"):
             with self._root.find(self._folder) as place:
@@ -195,7 +203,7 @@ class StateDirectory:
                     return
                 with child(place.fd, ".") as directory:
                     parents = _decode_parents(read_file(directory, MADE, limit=MAX_FILE_BYTES))
-                    for name in (VIEW, ALIVE, LOCK, BROKEN_LEDGER, LEDGER, MADE):
+                    for name in (VIEW, BROKEN_LEDGER, LEDGER, LOCK, ALIVE, MADE):
                         unlink(directory, half_made(name))
                         unlink(directory, name)
                     os.fsync(directory)
@@ -272,10 +280,8 @@ def _write(directory: int, name: str, text: str) -> None:
         replace_file(directory, name, content, mode=FILE_MODE, limit=MAX_FILE_BYTES)
 
 
-def _live_run(directory: int) -> str:
-    """The pid of a live `run`, as it sees itself; empty when none is alive."""
-    if not is_locked(directory, ALIVE):
-        return ""
+def _pid(directory: int) -> str:
+    """The pid, as it sees itself, of the last `run` that marked itself as alive."""
     return (read_file(directory, ALIVE, limit=MAX_FILE_BYTES) or b"?").decode().strip()
 
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +53,8 @@ class Live:
         return self.process.wait(20)
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "agent", *arguments]
+def command(*arguments: str, program: Sequence[str] = ("-m", "agent")) -> list[str]:
+    return [sys.executable, *program, *arguments]
 
 
 def call(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -71,7 +71,9 @@ def call(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Co
 
 
 @contextmanager
-def live(name: str, root: Path, *flags: str) -> Iterator[Live]:
+def live(
+    name: str, root: Path, *flags: str, program: Sequence[str] = ("-m", "agent")
+) -> Iterator[Live]:
     """`run`, or `remove --stay`, until the end of the block."""
     root.mkdir(exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as unused:
@@ -79,7 +81,9 @@ def live(name: str, root: Path, *flags: str) -> Iterator[Live]:
     arguments = (name, "--host-root", str(root), "--listen", f"127.0.0.1:{port}", *flags)
     with (
         (root / "log").open("ab") as log,
-        subprocess.Popen(command(*arguments), stderr=log) as process,  # noqa: S603 - our own
+        subprocess.Popen(  # noqa: S603 - our own
+            command(*arguments, program=program), stderr=log
+        ) as process,
     ):
         try:
             yield Live(process=process, port=port, log=root / "log")

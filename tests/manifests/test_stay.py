@@ -10,10 +10,25 @@ from tests.ground.namespaces import wait_until
 from tests.manifests.agents import Live, call, events, live, wait_for_state
 from tests.manifests.cluster import OWN, Cluster
 
+IMPATIENT = """
+import sys
+from agent import __main__, removal_command
+removal_command.AGAIN_SECONDS = removal_command.RETRY_SECONDS = 0.2
+sys.exit(__main__.main())
+"""
+
 
 @contextmanager
 def staying(root: Path, kubeconfig: Path | str) -> Iterator[Live]:
     with live("remove", root, "--stay", "--kubeconfig", str(kubeconfig)) as process:
+        yield process
+
+
+@contextmanager
+def staying_impatiently(root: Path, kubeconfig: Path) -> Iterator[Live]:
+    """One that looks again every moment instead of every ten minutes."""
+    flags = ("--stay", "--kubeconfig", str(kubeconfig))
+    with live("remove", root, *flags, program=("-c", IMPATIENT)) as process:
         yield process
 
 
@@ -59,6 +74,17 @@ class TestOnACluster:
             assert process.get("/livez")[0] == 200
             wait_for_state(cluster, OWN, "degraded")
 
+    def test_a_run_that_comes_later_is_met_and_removed_is_said_no_more_until_it_has_gone(
+        self, cluster: Cluster, tmp_path: Path
+    ) -> None:
+        root, kubeconfig = tmp_path / "root", cluster.agent_kubeconfig(OWN)
+        with staying_impatiently(root, kubeconfig) as process:
+            wait_for_state(cluster, OWN, "removed")
+            with live("run", root, "--manifests", str(tmp_path)):
+                wait_for_state(cluster, OWN, "degraded")
+            wait_for_state(cluster, OWN, "removed")
+            assert process.problems() == ["another-agent"]
+
 
 class TestWithoutACluster:
     @pytest.fixture
@@ -95,8 +121,21 @@ class TestWithoutACluster:
         (root / "var/lib/registry-node-agent").touch()
         with staying(root, nowhere) as process:
             wait_until(lambda: "host-taken" in process.problems(), what="it is told")
-            assert process.get("/readyz")[0] == 503
+            wait_until(lambda: process.get("/readyz")[0] == 503, what="it says that it is not")
             assert process.end() == 0
+
+    def test_what_comes_back_is_put_back_again_and_a_run_is_met(
+        self, tmp_path: Path, nowhere: Path
+    ) -> None:
+        root = tmp_path / "root"
+        with staying_impatiently(root, nowhere) as process:
+            wait_until(lambda: is_put_back(process), what="it is put back")
+            with live("run", root, "--manifests", str(tmp_path)):
+                wait_until(lambda: "another-agent" in process.problems(), what="it is told")
+                assert process.get("/readyz") == (503, "not put back yet\n")
+            wait_until(lambda: is_put_back(process), what="it is put back again")
+            assert process.end() == 0
+        assert {path.name for path in root.iterdir()} == {"log"}
 
     def test_without_stay_it_ends(self, tmp_path: Path) -> None:
         done = call("remove", "--host-root", str(tmp_path))

@@ -7,14 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from agent.errors import NodeTrouble, Reason
+from agent.errors import NodeTrouble, Problem, Reason
+from agent.node import state_directory
 from agent.node.state_directory import StateDirectory
+from agent.planning.ledger import Ledger
 from agent.planning.model import HostPath
 
 OTHER = """
@@ -56,6 +58,20 @@ def other_agent(host_root: Path, lock: str) -> Iterator[subprocess.Popen[str]]:
         assert process.stdout.readline() == "held\n"
         yield process
         process.communicate()
+
+
+@contextmanager
+def watching_unlinks(after_each: Callable[[], None]) -> Iterator[None]:
+    """Something else that happens after each file that is deleted."""
+    unlink = state_directory.unlink
+
+    def unlink_and_more(folder: int, name: str) -> None:
+        unlink(folder, name)
+        after_each()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state_directory, "unlink", unlink_and_more)
+        yield
 
 
 def reason_of(state: StateDirectory) -> Reason:
@@ -127,33 +143,76 @@ def test_a_pass_that_raises_lets_go(tmp_path: Path) -> None:
         pass
 
 
+def refusal_of_remove(state: StateDirectory) -> Problem:
+    with pytest.raises(NodeTrouble) as caught, state.without_run():
+        pass
+    return caught.value.problem
+
+
 def test_remove_is_refused_beside_a_live_run_and_names_it(tmp_path: Path) -> None:
     with other_agent(tmp_path, "hold_alive") as other:
-        with pytest.raises(NodeTrouble) as caught:
-            directory(tmp_path).refuse_beside_run()
-        assert caught.value.problem.reason is Reason.ANOTHER_AGENT
-        assert caught.value.problem.detail.endswith(f" {other.pid}")
-    directory(tmp_path).refuse_beside_run()
+        problem = refusal_of_remove(directory(tmp_path))
+        assert problem.reason is Reason.ANOTHER_AGENT
+        assert problem.detail.endswith(f" {other.pid}")
+    with directory(tmp_path).without_run():
+        pass
+
+
+def test_a_run_that_begins_while_the_node_is_put_back_waits_to_be_alive(tmp_path: Path) -> None:
+    run = directory(tmp_path)
+    with (
+        other_agent(tmp_path, "without_run"),
+        pytest.raises(NodeTrouble, match="just being put back"),
+        run.hold_alive(),
+    ):
+        pass
+    with run.hold_alive():
+        pass
+
+
+def test_a_run_that_begins_while_the_node_is_put_back_keeps_its_record(tmp_path: Path) -> None:
+    """Between whichever two steps of `remove` it gets the lock, what it writes then stays."""
+    record = tmp_path / "var/lib/registry-node-agent/ledger.json"
+    removing, run = directory(tmp_path), directory(tmp_path)
+    got_the_lock: list[bool] = []
+
+    def try_to_begin() -> None:
+        if True in got_the_lock:
+            return
+        try:
+            with run.exclusive():
+                run.save_ledger(Ledger())
+                got_the_lock.append(True)
+        except NodeTrouble:
+            got_the_lock.append(False)
+
+    with removing.without_run(), removing.exclusive(), watching_unlinks(try_to_begin):
+        removing.save_ledger(Ledger())
+        removing.remove_all()
+    assert got_the_lock[0] is False
+    assert got_the_lock[-1] is True
+    assert record.exists()
 
 
 def test_remove_is_not_refused_by_a_run_that_was_killed(tmp_path: Path) -> None:
     with other_agent(tmp_path, "hold_alive") as other:
         other.kill()
         other.wait()
-        directory(tmp_path).refuse_beside_run()
+        with directory(tmp_path).without_run():
+            pass
 
 
-def test_remove_is_not_refused_where_no_agent_ever_ran(tmp_path: Path) -> None:
-    directory(tmp_path).refuse_beside_run()
+def test_remove_is_not_refused_where_no_agent_ever_ran_and_leaves_nothing(tmp_path: Path) -> None:
+    state = directory(tmp_path)
+    with state.without_run(), state.exclusive():
+        state.remove_all()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_old_and_a_new_run_may_overlap(tmp_path: Path) -> None:
     """While a DaemonSet is updated with surge; their passes take turns."""
     with other_agent(tmp_path, "hold_alive"), directory(tmp_path).hold_alive():
-        with pytest.raises(NodeTrouble) as caught:
-            directory(tmp_path).refuse_beside_run()
-        assert caught.value.problem.detail.endswith(f" {os.getpid()}")
+        assert refusal_of_remove(directory(tmp_path)).detail.endswith(f" {os.getpid()}")
 
 
 def test_waiting_leaves_no_descriptor_open(tmp_path: Path) -> None:
