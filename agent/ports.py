@@ -29,6 +29,22 @@ class Source(Protocol):
         ...
 
 
+class Contact(Protocol):
+    """The watches on an API server."""
+
+    def start(self) -> None:
+        """Begin to watch, in threads of their own."""
+        ...
+
+    def in_contact(self) -> bool:
+        """Whether everything is known now."""
+        ...
+
+    def watch_ends(self) -> Mapping[str, int]:
+        """How many watches ended so far, by how."""
+        ...
+
+
 class HostFiles(Protocol):
     """The node's files, through directory descriptors that follow no link below a base.
 

@@ -1,31 +1,15 @@
 """Where the view comes from, and who is told what came of it: the loop's two ends."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from agent.errors import Problem
 from agent.planning.node_state import NodeState
-from agent.ports import Source
+from agent.ports import Contact, Source
 
 Say: TypeAlias = Callable[[Problem], None]
-
-
-class Contact(Protocol):
-    """The watches on an API server."""
-
-    def start(self) -> None:
-        """Begin to watch, in threads of their own."""
-        ...
-
-    def in_contact(self) -> bool:
-        """Whether everything is known now."""
-        ...
-
-    def watch_ends(self) -> Mapping[str, int]:
-        """How many watches ended so far, by how."""
-        ...
 
 
 class Publisher(Protocol):

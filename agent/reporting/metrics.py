@@ -5,8 +5,7 @@ one value, so that a scrape never sees half of two passes, and a series goes whe
 Names and units are Prometheus's conventions; about 30 series on a node with one registry.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterator
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,21 +21,10 @@ from prometheus_client.registry import Collector
 
 from agent.planning.model import ProbeStep
 from agent.planning.outcome import Outcome
+from agent.ports import Contact
 
 _PASS_SECONDS = (0.01, 0.05, 0.25, 1, 5, 30)  # unchanged; changed; probing; a proof; a timeout
 _IN_SYNC, _OUT_OF_SYNC = "in-sync", "out-of-sync"
-
-
-class Contact(Protocol):
-    """The watches on an API server."""
-
-    def in_contact(self) -> bool:
-        """Whether everything is known now."""
-        ...
-
-    def watch_ends(self) -> Mapping[str, int]:
-        """How many watches ended so far, by how."""
-        ...
 
 
 class Metrics:

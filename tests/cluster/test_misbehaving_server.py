@@ -34,9 +34,13 @@ def cluster(stub: StubApiServer, tmp_path: Path) -> StubCluster:
 
 
 @pytest.fixture
-def followed(cluster: StubCluster) -> Iterator[Followed]:
+def followed(stub: StubApiServer, cluster: StubCluster) -> Iterator[Followed]:
+    """Its watches stand, so that to cut what is open cuts them."""
     with following(cluster, timing=replace(QUICK, silence=(0.4, 0.5))) as followed:
-        followed.until(lambda view: view.complete, what="the first view")
+        wait_until(
+            lambda: sum("watch=" in path for _, path in stub.requests) >= 2, what="both watches"
+        )
+        assert followed.source.view().complete
         yield followed
 
 
