@@ -70,8 +70,8 @@ class TestOnACluster:
         root, kubeconfig = tmp_path / "root", cluster.agent_kubeconfig(OWN)
         with running(root, kubeconfig), staying(root, kubeconfig) as process:
             wait_until(lambda: "another-agent" in process.problems(), what="it is told")
+            wait_until(lambda: process.get("/livez")[0] == 200, what="it listens")
             assert process.get("/readyz") == (503, "not put back yet\n")
-            assert process.get("/livez")[0] == 200
             wait_for_state(cluster, OWN, "degraded")
 
     def test_a_run_that_comes_later_is_met_and_removed_is_said_no_more_until_it_has_gone(
