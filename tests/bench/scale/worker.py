@@ -3,6 +3,7 @@
 `multiprocessing.managers` does the speaking: a method called outside is run here.
 """
 
+import os
 import pickle
 import resource
 import sys
@@ -22,6 +23,10 @@ _SWITCH_SECONDS = 1.0
 ready wakes 200 times a second to ask for its turn, and a thousand of them keep two cores busy."""
 
 
+_NICER = {"crowd": 10, "hand": 0}
+"""A fleet's nodes have processors of their own: here they do not take the API server's."""
+
+
 class Manager(BaseManager):
     """One object of a process, reached from another."""
 
@@ -29,6 +34,7 @@ class Manager(BaseManager):
 def main() -> None:
     """Serve one object until killed: of a class, made from a pickled argument."""
     socket, kind, argument = sys.argv[1:]
+    os.nice(_NICER[kind])
     threading.stack_size(_STACK_BYTES)
     sys.setswitchinterval(_SWITCH_SECONDS)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
