@@ -12,6 +12,7 @@ from time import monotonic
 from typing import cast
 
 from urllib3 import BaseHTTPResponse
+from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from agent.cluster.api_errors import (
@@ -20,6 +21,7 @@ from agent.cluster.api_errors import (
     ApiUnreachableError,
     refused,
 )
+from agent.cluster.bounded_pool import cut
 from agent.cluster.connection import Connection, NoConnectionError
 from agent.cluster.lean_client import ApiException, ConfigException
 from agent.cluster.objects import Document
@@ -57,6 +59,11 @@ class Stream:
                 raise ApiUnreachableError(f"an event of more than {MAX_BYTES} bytes")
         if line:
             raise ApiUnreachableError("the connection ended in the middle of an event")
+
+    def cut(self) -> None:
+        """Let the iteration end, or raise ApiUnreachableError. May be called by any thread."""
+        if isinstance(connection := self._response.connection, HTTPSConnection):
+            cut(connection.sock)
 
 
 class Api:

@@ -28,7 +28,7 @@ class OpenSockets:
             self._sockets.add(opened)
             over = self._over
         if over:
-            _cut(opened)
+            cut(opened)
 
     def discard(self, closed: socket.socket) -> None:
         """One is closed."""
@@ -41,7 +41,7 @@ class OpenSockets:
             self._over = True
             sockets = tuple(self._sockets)
         for opened in sockets:
-            _cut(opened)
+            cut(opened)
 
 
 def bounded_pool(sockets: OpenSockets) -> type[HTTPSConnectionPool]:
@@ -59,7 +59,7 @@ def bounded_pool(sockets: OpenSockets) -> type[HTTPSConnectionPool]:
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
             seconds = (self.timeout or 0.0) + _SLACK_SECONDS
-            timer = threading.Timer(seconds, _cut, (self.sock,))
+            timer = threading.Timer(seconds, cut, (self.sock,))
             timer.daemon = True
             timer.start()
             try:
@@ -73,7 +73,7 @@ def bounded_pool(sockets: OpenSockets) -> type[HTTPSConnectionPool]:
     return Pool
 
 
-def _cut(opened: socket.socket) -> None:
+def cut(opened: socket.socket) -> None:
     """Let a read that is under way end: of the plain socket, for TLS would forget its state."""
     with suppress(OSError):  # it is closed
         socket.socket.shutdown(opened, socket.SHUT_RDWR)

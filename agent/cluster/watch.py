@@ -3,7 +3,8 @@
 Level-triggered. However a watch ends - its time is up, the server closes, the connection breaks or
 falls silent, the version is too old (410) - a fresh LIST comes next, after a wait that a fleet does
 not share. So a missed event is made good, and an object is gone only when a LIST lacks it: a
-DELETED event just ends the watch early. Bookmarks are signs of life and nothing else.
+DELETED event just ends the watch within seconds, in which one that is made anew is seen at once.
+Bookmarks are signs of life and nothing else.
 
 Not the client's own `Watch` or `SharedInformer`: they reconnect without a wait, retry a version
 that has expired, and never notice a connection that is half open.
@@ -14,7 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Literal, TypeAlias, cast
+from typing import Literal, NoReturn, TypeAlias, cast
 
 from agent.cluster.api import Api, Stream
 from agent.cluster.api_errors import (
@@ -53,6 +54,9 @@ class Timing:
     """Before the LIST after a watch that was well and ended as it should. One that ends sooner,
     each time, is as much work for the server as one that fails: a label that comes and goes, by
     whose hand ever, must not let every node list for ever."""
+    confirm: tuple[float, float] = (2.0, 7.0)
+    """From a DELETED event, which all nodes see at once, to the end of the watch: whoever replaces
+    an object makes the new one within two seconds."""
     settled: float = 30.0
     """A watch that lived for so long was well: the next wait begins with the first window."""
     first_backoff: float = 2.0
@@ -156,23 +160,41 @@ class Watch:
         return "timeout" if end == "closed" and lived > lifetime - 1 else end
 
     def _take(self, stream: Stream) -> End:
-        """Take in each event; one DELETED is enough."""
-        for event in stream:
-            match event.get("type"):
-                case "ADDED" | "MODIFIED":
-                    document = event.get("object")
-                    self._tell(self._seen.put(name_of(document), cast("Document", document)))
-                case "DELETED":
-                    return "deleted"
-                case "BOOKMARK":
-                    pass
-                case other:
-                    raise ApiUnreachableError(f"an event of no known kind: {other!r}")
-        return "closed"
+        """Take in each event until the watch ends, or is ended for a LIST to confirm a DELETED."""
+        confirm: threading.Timer | None = None
+        try:
+            for event in stream:
+                match event.get("type"):
+                    case "ADDED" | "MODIFIED":
+                        document = event.get("object")
+                        self._tell(self._seen.put(name_of(document), cast("Document", document)))
+                    case "DELETED":
+                        confirm = confirm or self._cut_soon(stream)
+                    case "BOOKMARK":
+                        pass
+                    case other:
+                        _refuse(other)
+        except ApiUnreachableError:
+            if confirm is None:
+                raise
+        finally:
+            if confirm is not None:
+                confirm.cancel()
+        return "closed" if confirm is None else "deleted"
+
+    def _cut_soon(self, stream: Stream) -> threading.Timer:
+        timer = threading.Timer(_within(self._timing.confirm), stream.cut)
+        timer.daemon = True
+        timer.start()
+        return timer
 
     def _tell(self, changed: bool) -> None:
         if changed:
             self._changed()
+
+
+def _refuse(kind: object) -> NoReturn:
+    raise ApiUnreachableError(f"an event of no known kind: {kind!r}")
 
 
 def _end_by(error: ApiError) -> End:

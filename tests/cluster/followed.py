@@ -20,6 +20,7 @@ QUICK = Timing(
     lifetime=(60, 120),
     silence=(2.0, 3.0),
     spread=(0, 0.05),
+    confirm=(0, 0.05),
     settled=1.0,
     first_backoff=0.05,
     last_backoff=0.4,

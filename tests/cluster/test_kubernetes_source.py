@@ -104,6 +104,15 @@ def test_one_deleted_and_made_anew_is_seen_as_the_new_one(filled: Cluster) -> No
         followed.until(lambda view: ports(view) == {"knative": 6009}, what="the last one")
 
 
+def test_one_made_anew_at_once_is_seen_by_the_same_watch(filled: Cluster) -> None:
+    with following(filled, timing=replace(QUICK, silence=(60, 60), confirm=(60, 60))) as followed:
+        followed.source.view()
+        filled.delete_service("knative")
+        filled.put_service("knative", port=6000)
+        followed.until(lambda view: ports(view) == {"knative": 6000}, what="the new one")
+        assert followed.ends == {}
+
+
 def test_two_keys_of_one_config_map_cost_one_watch(filled: Cluster) -> None:
     with following(filled, bundle_of(filled), f"{bundle_of(filled)}:revoked") as followed:
         view = followed.source.view()
