@@ -59,8 +59,9 @@ class Timing:
     an object makes the new one within two seconds."""
     settled: float = 30.0
     """A watch that lived for so long was well: the next wait begins with the first window."""
-    first_backoff: float = 2.0
-    """Longer than for a write: a fleet that loses the API server comes back all at once."""
+    first_backoff: float = 5.0
+    """Longer than for a write: a fleet that loses the API server comes back all at once, and every
+    watch costs it a TLS handshake; of 5,000 nodes it has 2,000 a second to bear."""
     last_backoff: float = LAST_SECONDS
     grace: float = 60.0
     """Out of contact for longer than this, what was seen is no longer taken as known."""
