@@ -10,7 +10,7 @@ import yaml
 from agent.settings import read_settings
 from tests.ground.namespaces import wait_until
 from tests.manifests.cluster import AGENT, OTHER, OWN, Cluster, deployed
-from tests.manifests.kustomizations import DEPLOY, build, containers, only
+from tests.manifests.kustomizations import DEPLOY, Object, build, containers, only
 from tests.missing_programs import found_or_skipped
 
 pytestmark = pytest.mark.realcluster
@@ -19,18 +19,30 @@ REMOVE = DEPLOY / "remove"
 DAEMONSET = ("daemonset", AGENT, f"--namespace={AGENT}")
 
 
-@pytest.fixture
-def narrowed(tmp_path: Path, own_cluster: Cluster) -> Cluster:
+POOL = {"key": "pool", "operator": "In", "values": ["first"]}
+TERMS = {"nodeSelectorTerms": [{"matchExpressions": [POOL]}]}
+AFFINITY = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": TERMS}}
+
+
+def overlaid(directory: Path, patch: Object, *, resource: Path = DEPLOY) -> None:
+    """A kustomization that changes the DaemonSet."""
+    named = {"apiVersion": "apps/v1", "kind": "DaemonSet"}
+    metadata = {"name": AGENT, "namespace": AGENT}
+    content = {
+        "resources": [os.path.relpath(resource, directory)],
+        "patches": [{"path": "patch.yaml"}],
+    }
+    (directory / "kustomization.yaml").write_text(yaml.dump(content))
+    (directory / "patch.yaml").write_text(yaml.dump({**named, "metadata": metadata, **patch}))
+
+
+@pytest.fixture(params=[{"nodeSelector": {"pool": "first"}}, {"affinity": AFFINITY}], ids=str)
+def narrowed(request: pytest.FixtureRequest, tmp_path: Path, own_cluster: Cluster) -> Cluster:
     """A cluster whose agent is deployed to one pool, after it was on both nodes."""
     own_cluster.kubectl("label", "node", OWN, "pool=first")
     overlay = tmp_path / "overlay"
     overlay.mkdir()
-    base = {"resources": [os.path.relpath(DEPLOY, overlay)], "patches": [{"path": "pool.yaml"}]}
-    pool = {"spec": {"template": {"spec": {"nodeSelector": {"pool": "first"}}}}}
-    daemonset = {key: only(build(), "DaemonSet")[key] for key in ("apiVersion", "kind")}
-    metadata = {"name": AGENT, "namespace": AGENT}
-    (overlay / "kustomization.yaml").write_text(yaml.dump(base))
-    (overlay / "pool.yaml").write_text(yaml.dump({**daemonset, "metadata": metadata, **pool}))
+    overlaid(overlay, {"spec": {"template": {"spec": request.param}}})
     own_cluster.kubectl("apply", f"--kustomize={overlay}")
     wait_until(lambda: nodes_wanted(own_cluster) == 1, what="the agent is wanted on one node")
     return own_cluster
@@ -67,6 +79,36 @@ def test_an_overlay_of_ones_own_becomes_a_removal_on_every_node(
     (around / "kustomization.yaml").write_text(yaml.dump(content))
     narrowed.kubectl("apply", f"--kustomize={around}")
     wait_until(lambda: nodes_wanted(narrowed) == 2, what="it is wanted on both nodes")
+
+
+def test_to_try_one_node_first_its_pod_is_deleted_and_the_others_stay(
+    own_cluster: Cluster, tmp_path: Path
+) -> None:
+    patch = {"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}}
+    overlaid(tmp_path, patch, resource=REMOVE)
+    own_cluster.kubectl("apply", f"--kustomize={tmp_path}")
+    pod = ("pod", own_cluster.pod_on(OWN), f"--namespace={AGENT}")
+    own_cluster.kubectl("delete", *pod, "--force", "--grace-period=0")
+    wait_until(lambda: first_argument(own_cluster, OWN) == "remove", what="it removes there")
+    assert first_argument(own_cluster, OTHER) == "run"
+
+
+def first_argument(cluster: Cluster, node: str) -> str:
+    """Of the agent's pod on that node; "" while there is none."""
+    pods = cluster.kubectl.get("pods", f"--namespace={AGENT}")["items"]
+    found = (pod["spec"] for pod in pods if pod["spec"].get("nodeName") == node)
+    return next((str(spec["containers"][0]["args"][0]) for spec in found), "")
+
+
+def test_the_base_and_the_removal_want_the_same_nodes() -> None:
+    pods = [
+        only(build(where), "DaemonSet")["spec"]["template"]["spec"]
+        for where in (DEPLOY / "base", REMOVE)
+    ]
+    base, removal = (
+        {key: pod.get(key) for key in ("affinity", "nodeSelector", "tolerations")} for pod in pods
+    )
+    assert base == removal
 
 
 def test_all_nodes_at_once(tmp_path: Path) -> None:
