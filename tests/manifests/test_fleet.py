@@ -15,6 +15,7 @@ import pytest
 
 from agent.cluster.fleet_reader import PAGE
 from agent.cluster.leases import micro_time
+from tests.ground.namespaces import wait_until
 from tests.manifests.agents import call, command, live, wait_for_state
 from tests.manifests.cluster import AGENT, OTHER, OWN, Cluster
 
@@ -91,6 +92,24 @@ def test_who_may_not_look_is_told_so(cluster: Cluster) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("registry-node-agent: api-forbidden: Leases, Nodes, DaemonSets: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_who_was_given_the_viewer_roles_sees_all_that_an_administrator_sees(
+    nodes: Cluster,
+) -> None:
+    role, account = f"{AGENT}-fleet", "--serviceaccount=default:default"
+    viewer = nodes.plane.write_service_account_kubeconfig("default", "default")
+    nodes.kubectl("create", "clusterrolebinding", "fleet", f"--clusterrole={role}", account)
+    here = f"--namespace={AGENT}"
+    nodes.kubectl("create", "rolebinding", "fleet", here, f"--role={role}", account)
+    try:
+        asked = ("fleet", "--output", "json", "--kubeconfig")
+        wait_until(lambda: not call(*asked, str(viewer)).returncode, what="the roles are known")
+        told = json.loads(call(*asked, str(viewer)).stdout)
+    finally:
+        nodes.kubectl("delete", "clusterrolebinding", "fleet")
+        nodes.kubectl("delete", "rolebinding", "fleet", here)
+    assert told["totals"] == {"silent": 1, "no-agent": 1, "unsupported": 1, "not-selected": 1}
 
 
 def test_an_api_server_that_is_not_there_is_told(cluster: Cluster, tmp_path: Path) -> None:
