@@ -93,10 +93,6 @@ class Api:
         """POST: the object as it was created."""
         return self._call("POST", path, body=body)
 
-    def update(self, path: str, body: Document) -> Document:
-        """PUT: the object as it is now."""
-        return self._call("PUT", path, body=body)
-
     def patch(self, path: str, body: Document) -> Document:
         """PATCH, a JSON merge patch: the object as it is now."""
         return self._call("PATCH", path, body=body, content_type="application/merge-patch+json")

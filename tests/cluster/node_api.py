@@ -19,7 +19,7 @@ ACCOUNT = "registry-node-agent"
 KINDS = ["fake", pytest.param("real", marks=pytest.mark.realcluster)]
 
 _RIGHTS = {
-    NAMESPACE: ("coordination.k8s.io", "leases", ["get", "create", "update", "patch"]),
+    NAMESPACE: ("coordination.k8s.io", "leases", ["get", "create", "patch"]),
     "default": ("events.k8s.io", "events", ["create"]),
 }
 

@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from agent.cluster.api import Api
-from agent.cluster.connection import Kubeconfig
+from agent.cluster.connection import Connection, Kubeconfig
+from agent.cluster.objects import Document
 from tests.cluster.kube_access import api_over
 from tests.ground import control_plane
 from tests.ground.control_plane import ControlPlane
@@ -29,6 +30,14 @@ FOREIGN_KINDS = {
     "SecurityContextConstraints": ("security.openshift.io", "Cluster"),
 }
 OWN, OTHER = "node-a", "node-b"
+
+
+class AgentApi(Api):
+    """The agent's own client, and the one verb more that whoever stole its token would try."""
+
+    def update(self, path: str, body: Document) -> Document:
+        """PUT: the object as it is now."""
+        return self._call("PUT", path, body=body)
 
 
 class Cluster:
@@ -118,9 +127,15 @@ class Cluster:
         """kubectl as the agent of a Node."""
         return Kubectl(place=self.plane.place, kubeconfig=self.agent_kubeconfig(node))
 
-    def api_as(self, node: str) -> AbstractContextManager[Api]:
+    @contextmanager
+    def api_as(self, node: str) -> Iterator[AgentApi]:
         """The agent's own client, as the agent of a Node."""
-        return api_over(Kubeconfig(self.agent_kubeconfig(node)))
+        access = Kubeconfig(self.agent_kubeconfig(node))
+        connection = Connection(access, user_agent="registry-node-agent/test")
+        try:
+            yield AgentApi(connection)
+        finally:
+            connection.close()
 
     def api_as_nobody(self) -> AbstractContextManager[Api]:
         """The same client, as a service account to which nobody gave any right."""

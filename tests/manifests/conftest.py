@@ -5,10 +5,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from agent.cluster.api import Api
 from tests.ground import programs
+from tests.ground.namespaces import wait_until
 from tests.ground.node import Node
-from tests.manifests.cluster import OTHER, OWN, Cluster, deployed
+from tests.manifests.cluster import AGENT, OTHER, OWN, AgentApi, Cluster, deployed
 from tests.manifests.registry_pod import RegistryPod
 from tests.manifests.registry_scene import RegistryScene
 from tests.missing_programs import found_or_skipped
@@ -22,22 +22,40 @@ def cluster() -> Iterator[Cluster]:
         yield found_or_skipped(what, lambda: stack.enter_context(deployed()))
 
 
+@pytest.fixture(scope="module", params=["the rights of the manifests", "every right"])
+def rights(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[None]:
+    """Once as deployed, and once so that only the admission policies stand in the way."""
+    if request.param == "the rights of the manifests":
+        yield
+        return
+    account = ("--clusterrole=cluster-admin", f"--serviceaccount={AGENT}:{AGENT}")
+    cluster.kubectl("create", "clusterrolebinding", "every-right", *account)
+    wait_until(lambda: may_do_all(cluster), what="the agent has every right")
+    yield
+    cluster.kubectl("delete", "clusterrolebinding", "every-right")
+    wait_until(lambda: not may_do_all(cluster), what="the agent has its own rights again")
+
+
+def may_do_all(cluster: Cluster) -> bool:
+    return cluster.as_agent().call("auth", "can-i", "*", "*").returncode == 0
+
+
 @pytest.fixture
-def agent(cluster: Cluster) -> Iterator[Api]:
+def agent(cluster: Cluster) -> Iterator[AgentApi]:
     """The API server as the agent of the own node has it."""
     with cluster.api_as(OWN) as api:
         yield api
 
 
 @pytest.fixture
-def other_agent(cluster: Cluster) -> Iterator[Api]:
+def other_agent(cluster: Cluster) -> Iterator[AgentApi]:
     """The API server as the agent of the other node has it."""
     with cluster.api_as(OTHER) as api:
         yield api
 
 
 @pytest.fixture
-def unbound_agent(cluster: Cluster) -> Iterator[Api]:
+def unbound_agent(cluster: Cluster) -> Iterator[AgentApi]:
     """The API server as somebody has it whose token is the agent's, but of no pod."""
     with cluster.api_as("") as api:
         yield api

@@ -1,82 +1,129 @@
-"""Of which objects an agent may tell: of its own Node only."""
+"""Of which objects an agent may tell: of its own Node only, in its own name, and once.
 
+Each refusal is tried with the rights of the manifests, and again with every right there is.
+"""
+
+import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from agent.cluster.api import Api
 from agent.cluster.api_errors import ApiRefusedError
-from tests.manifests.cluster import AGENT, OTHER, OWN, Cluster
+from agent.cluster.events import CONTROLLER
+from tests.manifests.cluster import OTHER, OWN, AgentApi, Cluster
 
-pytestmark = pytest.mark.realcluster
+pytestmark = [pytest.mark.realcluster, pytest.mark.usefixtures("rights")]
 
-NAMESPACE = "--namespace=default"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
+ONLY_OWN = f"tells only of Node {OWN}"
+FOREVER = {"finalizers": ["example.com/forever"]}
+OWNED = {"ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": OTHER, "uid": "a-uid"}]}
 
 
-def event(name: str, *, node: str, kind: str = "Node") -> dict[str, Any]:
+def new_name() -> str:
+    return f"registry-node-agent.{uuid.uuid4()}"
+
+
+def event(**regarding: str) -> dict[str, Any]:
+    """One about the own Node, but for what is said of it here."""
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": name},
+        "metadata": {"name": new_name()},
         "eventTime": "2026-11-22T10:00:00.000000Z",
-        "reportingController": "registry-node-agent.internal/agent",
+        "reportingController": CONTROLLER,
         "reportingInstance": OWN,
         "action": "Reported",
         "reason": "RegistryInSync",
         "type": "Normal",
-        "regarding": {"apiVersion": "v1", "kind": kind, "name": node},
+        "regarding": {"apiVersion": "v1", "kind": "Node", "name": OWN, **regarding},
         "note": "all is well",
     }
 
 
-def test_it_tells_of_its_own_node_and_counts_on(agent: Api) -> None:
-    agent.create(EVENTS, event("own", node=OWN))
-    series = {"count": 2, "lastObservedTime": "2026-11-22T10:01:00.000000Z"}
-    agent.patch(f"{EVENTS}/own", {"series": series})
+def refusal(agent: AgentApi, body: Mapping[str, Any], *, path: str = EVENTS) -> str:
+    """What the API server says against making it."""
+    with pytest.raises(ApiRefusedError) as refused:
+        agent.create(path, body)
+    assert refused.value.status == 403
+    return refused.value.message
 
 
-@pytest.mark.parametrize(("kind", "name"), [("Node", OTHER), ("Pod", OWN), ("Node", "")])
-def test_it_tells_of_nothing_else(agent: Api, kind: str, name: str) -> None:
-    with pytest.raises(ApiRefusedError, match=f"tells only of Node {OWN}"):
-        agent.create(EVENTS, event("else", node=name, kind=kind))
+def test_it_tells_of_its_own_node(cluster: Cluster, agent: AgentApi) -> None:
+    uid = cluster.kubectl.get("node", OWN)["metadata"]["uid"]
+    agent.create(EVENTS, event(uid=uid))
+    agent.create(EVENTS, event(uid=OWN))
+    agent.create(EVENTS, event())
 
 
-def test_it_changes_no_event_of_another_node(agent: Api, other_agent: Api) -> None:
-    other_agent.create(EVENTS, event("of-other", node=OTHER))
-    with pytest.raises(ApiRefusedError, match=f"tells only of Node {OWN}"):
-        agent.patch(f"{EVENTS}/of-other", {"series": None})
+@pytest.mark.parametrize(
+    "regarding",
+    [
+        {"name": OTHER},
+        {"kind": "Pod"},
+        {"name": ""},
+        {"apiVersion": "evil/v1"},
+        {"uid": OTHER},
+        {"uid": "a-uid"},
+    ],
+    ids=str,
+)
+def test_it_tells_of_nothing_else(agent: AgentApi, regarding: dict[str, str]) -> None:
+    assert ONLY_OWN in refusal(agent, event(**regarding))
 
 
-def test_nor_by_the_events_of_the_core_group_if_it_ever_may(cluster: Cluster, agent: Api) -> None:
-    role = ["role", "core-events", NAMESPACE, "--verb=create", "--resource=events"]
-    cluster.kubectl("create", *role)
-    account = f"--serviceaccount={AGENT}:{AGENT}"
-    cluster.kubectl(
-        "create", "rolebinding", "core-events", "--role=core-events", account, NAMESPACE
-    )
-    path = "/api/v1/namespaces/default/events"
-    agent.create(path, core_event("core-own", node=OWN))
-    with pytest.raises(ApiRefusedError, match=f"tells only of Node {OWN}"):
-        agent.create(path, core_event("core-other", node=OTHER))
-    cluster.kubectl("delete", "role,rolebinding", "core-events", NAMESPACE)
-
-
-def core_event(name: str, *, node: str) -> dict[str, Any]:
-    return {
+def test_nor_by_the_events_of_the_core_group(agent: AgentApi) -> None:
+    core = {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": name},
-        "involvedObject": {"apiVersion": "v1", "kind": "Node", "name": node},
+        "metadata": {"name": new_name()},
+        "reportingComponent": CONTROLLER,
+        "involvedObject": {"apiVersion": "v1", "kind": "Node", "name": OTHER},
     }
+    said = refusal(agent, core, path="/api/v1/namespaces/default/events")
+    assert ONLY_OWN in said or "cannot create" in said
 
 
-def test_a_token_that_no_pod_has_tells_nothing(unbound_agent: Api) -> None:
-    with pytest.raises(ApiRefusedError, match="the token names no node"):
-        unbound_agent.create(EVENTS, event("unbound", node=OWN))
+def test_it_tells_of_nothing_besides(agent: AgentApi) -> None:
+    related = {"apiVersion": "v1", "kind": "Node", "name": OTHER}
+    assert ONLY_OWN in refusal(agent, event() | {"related": related})
 
 
-def test_it_deletes_no_event(cluster: Cluster, agent: Api) -> None:
-    agent.create(EVENTS, event("to-stay", node=OWN))
-    assert cluster.as_agent().call("delete", "event", "to-stay").returncode == 1
-    cluster.kubectl.get("event", "to-stay")
+@pytest.mark.parametrize(
+    "somebody_elses",
+    [
+        {"reportingController": "kubelet"},
+        {"metadata": {"name": f"{OWN}.17a2b3c4d5e6f708"}},
+        {"metadata": {"generateName": f"{OWN}-"}},
+    ],
+    ids=str,
+)
+def test_it_tells_in_no_other_name(agent: AgentApi, somebody_elses: dict[str, Any]) -> None:
+    assert "under its own name only" in refusal(agent, event() | somebody_elses)
+
+
+@pytest.mark.parametrize("metadata", [FOREVER, OWNED], ids=lambda metadata: next(iter(metadata)))
+def test_its_event_has_no_finalizers_and_no_owners(
+    agent: AgentApi, metadata: dict[str, Any]
+) -> None:
+    named = {"name": new_name(), **metadata}
+    assert "no finalizers and no owners" in refusal(agent, event() | {"metadata": named})
+
+
+@pytest.mark.parametrize("by", [CONTROLLER, "kubelet"])
+def test_it_changes_and_deletes_no_event(cluster: Cluster, agent: AgentApi, by: str) -> None:
+    told = event() | {"reportingController": by}
+    cluster.kubectl.apply(told)
+    name = told["metadata"]["name"]
+    path = f"{EVENTS}/{name}"
+    with pytest.raises(ApiRefusedError, match=r"changes and deletes no Event|cannot patch"):
+        agent.patch(path, {"series": None})
+    tried = cluster.as_agent().call("delete", f"--raw={path}")
+    assert tried.returncode == 1
+    assert "changes and deletes no Event" in tried.stderr or "cannot delete" in tried.stderr
+    cluster.kubectl.get("event", name, "--namespace=default")
+
+
+def test_a_token_that_no_pod_has_tells_nothing(unbound_agent: AgentApi) -> None:
+    assert "the token names no node" in refusal(unbound_agent, event())

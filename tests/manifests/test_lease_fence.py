@@ -5,39 +5,19 @@ nothing but the admission policy stands in the way.
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from agent.cluster.api import Api
 from agent.cluster.api_errors import ApiRefusedError
 from agent.cluster.objects import Document
-from tests.manifests.cluster import AGENT, OTHER, OWN, TURNS, Cluster
-from tests.manifests.test_rights import ROLE
+from tests.ground.namespaces import wait_until
+from tests.manifests.cluster import AGENT, OTHER, OWN, TURNS, AgentApi, Cluster
 
-pytestmark = [pytest.mark.realcluster, pytest.mark.usefixtures("_rights")]
+pytestmark = [pytest.mark.realcluster, pytest.mark.usefixtures("rights")]
 
 TURN = "restart-0"
-
-
-@pytest.fixture(scope="module", params=["the rights of the manifests", "every right"])
-def _rights(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[None]:
-    if request.param == "the rights of the manifests":
-        yield
-        return
-    account = {"kind": "ServiceAccount", "name": AGENT, "namespace": AGENT}
-    cluster.kubectl.apply(
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "every-right"},
-            "roleRef": ROLE,
-            "subjects": [account],
-        }
-    )
-    yield
-    cluster.kubectl("delete", "clusterrolebinding", "every-right")
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +38,7 @@ def lease(name: str, **metadata: object) -> dict[str, Any]:
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {"name": name, **metadata},
-        "spec": {},
+        "spec": {"holderIdentity": name.removeprefix("node-")},
     }
 
 
@@ -66,11 +46,15 @@ def owner(kind: str, name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": kind, "name": name, "uid": "a-uid"}
 
 
-def turn(api: Api) -> dict[str, Any]:
+def true_owner(cluster: Cluster) -> dict[str, Any]:
+    return owner("Node", OWN) | {"uid": cluster.kubectl.get("node", OWN)["metadata"]["uid"]}
+
+
+def turn(api: AgentApi) -> dict[str, Any]:
     return dict(api.get(f"{leases(TURNS)}/{TURN}"))
 
 
-def hold(api: Api, holder: str) -> Document:
+def hold(api: AgentApi, holder: str) -> Document:
     """Take, or with "" free, the turn."""
     now = turn(api)
     return api.update(
@@ -86,45 +70,97 @@ def refusal(attempt: Any, *arguments: object) -> str:
     return refused.value.message
 
 
-def test_it_writes_the_lease_of_its_own_node(cluster: Cluster, agent: Api) -> None:
-    uid = cluster.kubectl.get("node", OWN)["metadata"]["uid"]
-    owned = [owner("Node", OWN) | {"uid": uid}]  # garbage, if it were the wrong one
+def test_it_writes_the_lease_of_its_own_node(cluster: Cluster, agent: AgentApi) -> None:
+    owned = [true_owner(cluster)]
     made = lease(f"node-{OWN}", ownerReferences=owned, labels={"state": "ok"})
     agent.create(leases(AGENT), made)
-    path = f"{leases(AGENT)}/node-{OWN}"
-    agent.patch(path, {"metadata": {"labels": {"state": "held"}}})
-    now = dict(agent.get(path))
-    agent.update(path, {**now, "spec": {"holderIdentity": OWN}})
+    agent.patch(f"{leases(AGENT)}/node-{OWN}", {"metadata": {"labels": {"state": "held"}}})
 
 
-def test_it_takes_a_turn_for_its_own_node_and_frees_it(agent: Api) -> None:
+def test_it_takes_a_turn_for_its_own_node_and_frees_it(agent: AgentApi) -> None:
     hold(agent, OWN)
     marked = turn(agent)
-    marked["metadata"]["annotations"] = {"phase": "verifying"}
+    marked["metadata"]["annotations"]["phase"] = "verifying"
     agent.update(f"{leases(TURNS)}/{TURN}", marked)
     hold(agent, "")
 
 
-def test_it_does_not_write_the_lease_of_another_node(agent: Api, other_agent: Api) -> None:
+def test_it_does_not_write_the_lease_of_another_node(
+    agent: AgentApi, other_agent: AgentApi
+) -> None:
     other_agent.create(leases(AGENT), lease(f"node-{OTHER}"))
     path = f"{leases(AGENT)}/node-{OTHER}"
     patch = {"metadata": {"labels": {"state": "ok"}}}
     assert f"only the Lease node-{OWN}" in refusal(agent.patch, path, patch)
-    assert f"only the Lease node-{OWN}" in refusal(agent.update, path, dict(agent.get(path)))
+    refusal(agent.update, path, dict(agent.get(path)))
 
 
 @pytest.mark.parametrize("name", [f"node-{OTHER}", "node-no-such-node", OWN])
-def test_it_makes_no_lease_of_another_name(agent: Api, name: str) -> None:
+def test_it_makes_no_lease_of_another_name(agent: AgentApi, name: str) -> None:
     assert f"only the Lease node-{OWN}" in refusal(agent.create, leases(AGENT), lease(name))
 
 
-@pytest.mark.parametrize("kind", ["Node", "Pod"])
-def test_its_lease_gets_no_other_owner(agent: Api, kind: str) -> None:
-    owned = lease(f"node-{OWN}", ownerReferences=[owner(kind, OTHER)])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": OTHER},
+        {"kind": "Pod"},
+        {"uid": "a-uid"},
+        {"apiVersion": "evil/v1"},
+        {"blockOwnerDeletion": True},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_its_lease_gets_no_other_owner(
+    cluster: Cluster, agent: AgentApi, wrong: dict[str, Any]
+) -> None:
+    owners = [true_owner(cluster), true_owner(cluster) | wrong]
+    owned = lease(f"node-{OWN}", ownerReferences=owners)
     assert "owned by that Node only" in refusal(agent.create, leases(AGENT), owned)
+    agent.create(leases(AGENT), lease(f"node-{OWN}"))
+    patch = {"metadata": {"ownerReferences": owners}}
+    said = refusal(agent.patch, f"{leases(AGENT)}/node-{OWN}", patch)
+    assert "owned by that Node only" in said
 
 
-def test_it_does_not_even_delete_its_own_lease(cluster: Cluster, agent: Api) -> None:
+def test_a_lease_whose_owner_has_a_wrong_uid_would_be_collected(cluster: Cluster) -> None:
+    owned = lease("node-x", namespace=AGENT, ownerReferences=[owner("Node", OWN)])
+    cluster.kubectl.apply(owned)
+    name = ("lease", "node-x", f"--namespace={AGENT}")
+    wait_until(
+        lambda: cluster.kubectl.call("get", *name).returncode, what="it is collected", seconds=60
+    )
+
+
+def test_its_lease_gets_no_finalizer(agent: AgentApi) -> None:
+    forever = {"finalizers": ["example.com/forever"]}
+    said = refusal(agent.create, leases(AGENT), lease(f"node-{OWN}", **forever))
+    assert "finalizers" in said
+    agent.create(leases(AGENT), lease(f"node-{OWN}"))
+    said = refusal(agent.patch, f"{leases(AGENT)}/node-{OWN}", {"metadata": forever})
+    assert "finalizers" in said
+
+
+def test_what_somebody_else_puts_onto_its_lease_does_not_hinder_it(
+    cluster: Cluster, agent: AgentApi
+) -> None:
+    agent.create(leases(AGENT), lease(f"node-{OWN}"))
+    owners = [true_owner(cluster) | {"blockOwnerDeletion": True}]
+    metadata = {"finalizers": ["example.com/backup"], "ownerReferences": owners}
+    name = ("lease", f"node-{OWN}", f"--namespace={AGENT}", "--type=merge")
+    cluster.kubectl("patch", *name, f"--patch={json.dumps({'metadata': metadata})}")
+    agent.patch(f"{leases(AGENT)}/node-{OWN}", {"metadata": {"labels": {"state": "held"}}})
+    free = json.dumps({"metadata": {"finalizers": None}})
+    cluster.kubectl("patch", *name, f"--patch={free}")
+
+
+@pytest.mark.parametrize("holder", [OTHER, ""])
+def test_its_lease_names_no_other_holder(agent: AgentApi, holder: str) -> None:
+    held = {**lease(f"node-{OWN}"), "spec": {"holderIdentity": holder}}
+    assert "held by that node" in refusal(agent.create, leases(AGENT), held)
+
+
+def test_it_does_not_even_delete_its_own_lease(cluster: Cluster, agent: AgentApi) -> None:
     agent.create(leases(AGENT), lease(f"node-{OWN}"))
     for what in (f"lease/node-{OWN}", "leases --all"):
         tried = cluster.as_agent().call("delete", *what.split(), f"--namespace={AGENT}")
@@ -133,22 +169,22 @@ def test_it_does_not_even_delete_its_own_lease(cluster: Cluster, agent: Api) -> 
     agent.get(f"{leases(AGENT)}/node-{OWN}")
 
 
-def test_it_makes_no_turn(agent: Api) -> None:
+def test_it_makes_no_turn(agent: AgentApi) -> None:
     refusal(agent.create, leases(TURNS), lease("restart-1"))
 
 
-def test_it_makes_no_turn_by_updating_one_that_is_not_there(agent: Api) -> None:
+def test_it_makes_no_turn_by_updating_one_that_is_not_there(agent: AgentApi) -> None:
     refusal(agent.update, f"{leases(TURNS)}/restart-1", lease("restart-1"))
 
 
 @pytest.mark.parametrize("holder", [OTHER, "no-such-node", f"{OWN} "])
-def test_it_takes_no_turn_for_somebody_else(agent: Api, holder: str) -> None:
+def test_it_takes_no_turn_for_somebody_else(agent: AgentApi, holder: str) -> None:
     assert f"for the own node only, which is {OWN}" in refusal(hold, agent, holder)
 
 
 @pytest.mark.parametrize("holder", [OWN, ""])
 def test_it_leaves_a_turn_that_another_node_holds(
-    agent: Api, other_agent: Api, holder: str
+    agent: AgentApi, other_agent: AgentApi, holder: str
 ) -> None:
     hold(other_agent, OTHER)
     assert f"the turn is held by {OTHER}" in refusal(hold, agent, holder)
@@ -161,22 +197,47 @@ def test_it_leaves_a_turn_that_another_node_holds(
         {"labels": {"app": "other"}},
         {"finalizers": ["example.com/forever"]},
         {"ownerReferences": [owner("Node", "gone")]},
+        {"annotations": {APPLIED: "garbage"}},
+        {"annotations": {}},
     ],
-    ids=lambda change: next(iter(change)),
+    ids=str,
 )
-def test_it_does_not_change_what_a_turn_is(agent: Api, change: dict[str, Any]) -> None:
+def test_it_does_not_change_what_a_turn_is_not_even_as_its_holder(
+    agent: AgentApi, change: dict[str, Any]
+) -> None:
+    hold(agent, OWN)
     now = turn(agent)
     changed = {**now, "metadata": {**now["metadata"], **change}}
     said = refusal(agent.update, f"{leases(TURNS)}/{TURN}", changed)
     assert "not the agent's to change" in said
 
 
-def test_a_token_that_no_pod_has_writes_none(unbound_agent: Api) -> None:
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("spec", {"leaseTransitions": 7}),
+        ("spec", {"renewTime": "2026-11-22T10:00:00.000000Z"}),
+        ("metadata", {"annotations": {"note": "garbage"}}),
+    ],
+    ids=str,
+)
+def test_it_writes_nothing_onto_a_turn_that_it_does_not_take(
+    agent: AgentApi, part: str, change: dict[str, Any]
+) -> None:
+    now = turn(agent)
+    changed = {**now, part: {**now[part], **change}}
+    if part == "metadata":
+        changed[part]["annotations"] |= now[part]["annotations"]
+    said = refusal(agent.update, f"{leases(TURNS)}/{TURN}", changed)
+    assert "only who takes, holds or frees a turn" in said
+
+
+def test_a_token_that_no_pod_has_writes_none(unbound_agent: AgentApi) -> None:
     said = refusal(unbound_agent.create, leases(AGENT), lease(f"node-{OWN}"))
     assert "the token names no node" in said
 
 
-def test_it_writes_no_lease_in_another_namespace(agent: Api) -> None:
+def test_it_writes_no_lease_in_another_namespace(agent: AgentApi) -> None:
     refusal(agent.create, leases("kube-node-lease"), lease(f"node-{OWN}"))
 
 

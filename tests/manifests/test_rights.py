@@ -19,10 +19,10 @@ THE_BUNDLE = {"fieldSelector": "metadata.name=registry-trust"}
 CLUSTER_BUNDLES = "/apis/certificates.k8s.io/v1/clustertrustbundles"
 RULES = {
     "registry": ("services", "", {"list", "watch"}),
-    "registry-trust": ("configmaps", "registry-trust", {"get", "list", "watch"}),
-    AGENT: ("leases", "", {"get", "create", "update", "patch"}),
+    "registry-trust": ("configmaps", "registry-trust", {"list", "watch"}),
+    AGENT: ("leases", "", {"get", "create", "patch"}),
     TURNS: ("leases", "", {"get", "update"}),
-    "default": ("events", "", {"create", "patch"}),
+    "default": ("events", "", {"create"}),
 }
 ROLE = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
 BINDING = {
@@ -111,6 +111,7 @@ def test_it_may_watch_cluster_trust_bundles_as_every_service_account_may(agent: 
     "path",
     [
         BUNDLES,
+        f"{BUNDLES}/registry-trust",
         f"{BUNDLES}/kube-root-ca.crt",
         f"{SERVICES}/knative",
         "/api/v1/services",
