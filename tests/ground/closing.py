@@ -15,3 +15,18 @@ class Closing(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Starting(Closing):
+    """Is started on entering its `with`; what started only in part is closed too."""
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self

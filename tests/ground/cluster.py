@@ -6,10 +6,9 @@ ClusterIPs are what kube-proxy makes of them.
 
 import json
 from contextlib import ExitStack
-from typing import Self
 
 from tests.ground import loading, programs
-from tests.ground.closing import Closing
+from tests.ground.closing import Starting
 from tests.ground.control_plane import API_PORT, ControlPlane
 from tests.ground.controllers import Controllers
 from tests.ground.kube_proxy import kube_proxy
@@ -37,7 +36,7 @@ _NETWORK = {
 }
 
 
-class Cluster(Closing):
+class Cluster(Starting):
     """The cluster: nothing runs before it is entered, and nothing is left after."""
 
     def __init__(self) -> None:
@@ -51,19 +50,14 @@ class Cluster(Closing):
             self._furnish(cni=seen_on_node(plugins, plugins.executable.parent))
             undo.pop_all()
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         """Start everything; the Node is Ready then."""
-        try:
-            self.node.start_containerd(config=self._config)
-            loading.load_pause(self.node)
-            self.control_plane.start()
-            self.controllers.start()
-            self.kubelet.start()
-            self.proxy.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
+        self.node.start_containerd(config=self._config)
+        loading.load_pause(self.node)
+        self.control_plane.start()
+        self.controllers.start()
+        self.kubelet.start()
+        self.proxy.start()
 
     def close(self) -> None:
         """End everything."""

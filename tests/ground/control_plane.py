@@ -13,10 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
 
 from tests.ground import programs
-from tests.ground.closing import Closing
+from tests.ground.closing import Starting
 from tests.ground.cluster_access import ADMIN, ADMINS, ClusterAccess
 from tests.ground.kubectl import Kubectl
 from tests.ground.machine import Machine, Place
@@ -29,7 +28,7 @@ ISSUER = "https://kubernetes.default.svc.cluster.local"
 _DNS = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 
 
-class ControlPlane(Closing):
+class ControlPlane(Starting):
     """etcd and the API server, each of which can be stopped, killed and started on its own."""
 
     def __init__(
@@ -49,14 +48,6 @@ class ControlPlane(Closing):
         self.kubectl = Kubectl(place=place, kubeconfig=self.kubeconfig)
         self.etcd = self._etcd()
         self.api_server = self._api_server(address, port, flags=api_server_flags)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
 
     def start(self) -> None:
         """Start both, and return when the API server is ready."""

@@ -3,15 +3,13 @@
 They have no endpoint of their own here; that they work shows in what they do.
 """
 
-from typing import Self
-
 from tests.ground import programs
-from tests.ground.closing import Closing
+from tests.ground.closing import Starting
 from tests.ground.control_plane import ControlPlane
 from tests.ground.server import Server
 
 
-class Controllers(Closing):
+class Controllers(Starting):
     """Both, beside one control plane."""
 
     def __init__(self, plane: ControlPlane) -> None:
@@ -20,14 +18,6 @@ class Controllers(Closing):
             self._server("kube-controller-manager", f"--root-ca-file={plane.directory}/ca.crt"),
             self._server("kube-scheduler"),
         )
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
 
     def start(self) -> None:
         for server in self._servers:
