@@ -9,6 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 
+class RefusedError(Exception):
+    """The API server's own words."""
+
+
 class BareApi:
     """One HTTP connection."""
 
@@ -31,7 +35,7 @@ class BareApi:
         self._connection.request(method, path, body=body, headers=headers)
         answer = self._connection.getresponse()
         if answer.status != http.HTTPStatus.OK:
-            raise SystemExit(f"{method} {path}: {answer.status} {answer.read().decode()}")
+            raise RefusedError(f"{method} {path}: {answer.status} {answer.read().decode()}")
         return answer
 
     def ask(self, method: str, path: str, patch: object = None) -> Any:
