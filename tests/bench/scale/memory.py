@@ -9,7 +9,7 @@ from tests.bench.figures import Row
 from tests.bench.scale.site import Site
 
 _REST = Event()  # never set: waiting on it is a pause
-_SETTLE_SECONDS = 15.0
+_SETTLE_SECONDS = 10.0
 _KIB = 1024
 _FEWEST = 500
 

@@ -1,4 +1,4 @@
-"""(e) Outages in the midst of changes: at the end every node has the last state, and no other.
+"""(f) Outages in the midst of changes: at the end every node has the last state, and no other.
 
 The API server is killed once, and once together with etcd, which then goes on from its disk.
 """
@@ -35,7 +35,7 @@ def verify(site: Site, fleet: Fleet) -> Iterator[str]:
         raise NodeTroubleError(f"after the outages the nodes see {dict(found)}, not {site.port}")
     late = max(0.0, max(times) - ended)
     yield (
-        f"(e) {fleet.count:,} nodes: {_CHANGES} changes; kube-apiserver killed at one of them, and "
+        f"(f) {fleet.count:,} nodes: {_CHANGES} changes; kube-apiserver killed at one of them, and "
         "together with etcd at another"
     )
     yield f"all {fleet.count:,} views are right, the last {late:.1f} s after the last change"

@@ -1,4 +1,4 @@
-"""(f) Requests per second at rest, of a fleet in which nothing happens.
+"""(h) Requests per second at rest, of a fleet in which nothing happens.
 
 A watch lives for half an hour to an hour, and a Lease is renewed every ten minutes. Nobody waits
 for that: here all of it is QUICKER, on both sides, and the rate is divided by as much.
@@ -35,7 +35,7 @@ def measure(site: Site, *, seconds: float) -> Iterator[Row | str]:
         agent, least = (_requests(tail) for tail in tails)
     per_second = _SHOWN / _NODES / seconds / QUICKER
     yield Row(
-        what=f"(f) {_SHOWN:,} nodes at rest: requests to the API server",
+        what=f"(h) {_SHOWN:,} nodes at rest: requests to the API server",
         unit="1/s",
         agent=[agent.total() * per_second],
         least=[least.total() * per_second],
@@ -44,7 +44,7 @@ def measure(site: Site, *, seconds: float) -> Iterator[Row | str]:
         f"{count * per_second:.2f} {verb} {resource}"
         for (verb, resource), count in agent.most_common()
     )
-    yield f"(f) of the agents' requests at rest, per second and {_SHOWN:,} nodes: {kinds}"
+    yield f"(h) of the agents' requests at rest, per second and {_SHOWN:,} nodes: {kinds}"
 
 
 def _requests(tail: Tail) -> Counter[tuple[str, str]]:

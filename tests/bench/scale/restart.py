@@ -1,4 +1,4 @@
-"""(d) What a restart of the API server does: killed and started again under the whole fleet.
+"""(e) What a restart of the API server does: killed and started again under the whole fleet.
 
 Every node loses its watches in the same millisecond. What the API server then receives is read from
 its own audit log; connections that were refused while it was down are counted by the nodes.
@@ -41,7 +41,7 @@ class Restart:
     def lines(self) -> Iterator[str]:
         """What happened, and the requests over time."""
         half, back = self.opened[len(self.opened) // 2], self.opened[-1]
-        yield f"(d) {self.nodes:,} nodes: kill -9 of kube-apiserver at 0 s, started again at once"
+        yield f"(e) {self.nodes:,} nodes: kill -9 of kube-apiserver at 0 s, started again at once"
         yield from rate_chart(self.received, until=back + 1)
         yield (
             f"answers again after {self.listens:.1f} s, half of the watches stand after "

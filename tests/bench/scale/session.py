@@ -6,7 +6,7 @@ from time import monotonic
 
 from tests.bench import machine
 from tests.bench.figures import Row, table
-from tests.bench.scale import following, leases, memory, outages, rest, restart, whole
+from tests.bench.scale import following, leases, memory, outages, replacing, rest, restart, whole
 from tests.bench.scale.fleet import Fleet
 from tests.bench.scale.site import Site, set_up
 from tests.demo.telling import say
@@ -33,6 +33,18 @@ def measure(effort: Effort) -> None:
     """Measure everything and print it. Raises NodeTroubleError when a node is lost."""
     began = monotonic()
     rows: list[Row] = []
+    try:
+        _measure_parts(effort, rows)
+    finally:
+        say()
+        for line in table(rows):
+            say(line)
+    say()
+    say(_NOTES)
+    say(f"Took {monotonic() - began:.0f} s.")
+
+
+def _measure_parts(effort: Effort, rows: list[Row]) -> None:
     with set_up() as site:
         for line in machine.describe(site.hub):
             say(line)
@@ -43,12 +55,6 @@ def measure(effort: Effort) -> None:
         )
         _part("whole agents", whole_agents, rows)
         _part("at rest", rest.measure(site, seconds=effort.rest_seconds), rows)
-    say()
-    for line in table(rows):
-        say(line)
-    say()
-    say(_NOTES)
-    say(f"Took {monotonic() - began:.0f} s.")
 
 
 def _part(name: str, found: Iterable[Row | str], rows: list[Row]) -> None:
@@ -81,6 +87,7 @@ def _fleet(site: Site, count: int, effort: Effort) -> Iterator[Row | str]:
         yield from following.rows(count, agent=agent, least=bare)
         yield from memory.rows(count, watching=watching, publishing=publishing, least=bare_kib)
         yield from leases.measure(site, fleet)
+        yield from replacing.measure(site, fleet)
         if count in effort.restarts:
             yield from restart.measure(site, fleet).lines()
         if count in effort.outages:
