@@ -42,7 +42,7 @@ demo: venv root
 
 test: check lock-check realnode realcluster
 
-# No real node or cluster: seconds, and no root. Cheap findings first.
+# No real node or cluster: a minute, and no root. Cheap findings first. Four at once: most wait.
 check: venv
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
@@ -50,7 +50,7 @@ check: venv
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy -p tests.ground
 	$(VENV)/bin/mypy deploy/image/*.py
-	$(own_tmp) $(PY) -m pytest -q -n auto --cov --cov-report=term -m "not realnode and not realcluster"
+	$(own_tmp) $(PY) -m pytest -q -n 4 --cov --cov-report=term -m "not realnode and not realcluster"
 
 # What cannot be fetched is told here, and again by the tests: skipped, or with CI=true failed.
 realnode: venv root
