@@ -73,7 +73,12 @@ def bounded_pool(sockets: OpenSockets) -> type[HTTPSConnectionPool]:
     return Pool
 
 
-def cut(opened: socket.socket) -> None:
-    """Let a read that is under way end: of the plain socket, for TLS would forget its state."""
+def cut(opened: socket.socket | None) -> None:
+    """Let a read that is under way end: of the plain socket, for TLS would forget its state.
+
+    None is what a connection has that another thread has closed meanwhile.
+    """
+    if opened is None:
+        return
     with suppress(OSError):  # it is closed
         socket.socket.shutdown(opened, socket.SHUT_RDWR)

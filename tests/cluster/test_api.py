@@ -224,3 +224,14 @@ def test_a_silent_stream_is_given_up_and_ends_at_once_when_all_shall(tmp_path: P
             with pytest.raises(ApiError):
                 next(seen)
         silence.set()
+
+
+def test_a_stream_whose_connection_is_closed_meanwhile_may_still_be_cut(tmp_path: Path) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with (
+        talking(tmp_path, head) as (api, _),
+        api.stream(PATH, WATCH, idle_seconds=5, max_seconds=5) as stream,
+    ):
+        api.close()
+        stream._response.connection.close()  # noqa: SLF001 - as the server's end of it does, in the reader
+        stream.cut()
