@@ -120,7 +120,7 @@ class TestRun:
             touch_manifests(tmp_path)
             wait_until(lambda: remove(tmp_path) == "another-agent", what="it is marked as alive")
             process.terminate()
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         assert len(refusals(tmp_path)) == 1
         assert remove(tmp_path) == ""
 
@@ -203,7 +203,7 @@ def ended(port: int) -> int:
 
 
 def _page(port: int, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

@@ -51,7 +51,7 @@ def test_changes_are_seen_and_wake_the_loop(filled: Cluster) -> None:
         for port in (5001, 5002, 5003):
             followed.wake.clear()
             filled.put_service("knative", port=port)
-            assert followed.wake.wait(5)
+            assert followed.wake.wait(30)
             followed.until(lambda view, port=port: ports(view) == {"knative": port}, what="port")
         filled.put_service("second", port=443)
         followed.until(lambda view: names(view) == ["knative", "second"], what="a second")

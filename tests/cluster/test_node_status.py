@@ -354,7 +354,7 @@ class TestThread:
         wait_until(lambda: api.below(EVENTS), what="it is published")
         stop.set()
         status.wake()
-        thread.join(5)
+        thread.join(30)
         assert not thread.is_alive()
 
     def test_that_hangs_in_a_request_keeps_nobody_from_publishing(self) -> None:
@@ -362,7 +362,7 @@ class TestThread:
 
         def hang(_: object, __: object) -> Object:
             asked.set()
-            assert answered.wait(10)
+            assert answered.wait(30)
             raise DOWN
 
         api = FakeApi()
@@ -376,13 +376,13 @@ class TestThread:
         thread = threading.Thread(target=status.run)
         thread.start()
         status.publish(BAD, (TIMEOUT,))
-        assert asked.wait(5)
+        assert asked.wait(30)
         for _ in range(1000):
             status.publish(OK, ())
         stop.set()
         answered.set()
         status.wake()
-        thread.join(5)
+        thread.join(30)
         assert not thread.is_alive()
 
 

@@ -34,7 +34,7 @@ class Run:
         """Status and text; 0 while nobody listens."""
         url = f"http://127.0.0.1:{self._port}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refusal:
             return refusal.code, ""
@@ -45,7 +45,7 @@ class Run:
         """Ask it to end; how long that took."""
         began = monotonic()
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(10) == 0
+        assert self.process.wait(60) == 0
         return monotonic() - began
 
 

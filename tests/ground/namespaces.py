@@ -32,7 +32,7 @@ class NodeTroubleError(Exception):
     """The node could not do what a test asked of it; the message holds the program's own words."""
 
 
-def wait_until(condition: Callable[[], _T], *, what: str, seconds: float = 20.0) -> _T:
+def wait_until(condition: Callable[[], _T], *, what: str, seconds: float = 60.0) -> _T:
     """What `condition` returns, as soon as it is true; an error naming `what` at the deadline."""
     deadline = monotonic() + seconds
     while not (answer := condition()):

@@ -32,7 +32,7 @@ class Live:
 
     def get(self, path: str) -> tuple[int, str]:
         """The status and text of a page; 0 while nobody listens."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -50,7 +50,7 @@ class Live:
     def end(self) -> int:
         """Its status, once asked to end."""
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 def command(*arguments: str, program: Sequence[str] = ("-m", "agent")) -> list[str]:
@@ -89,7 +89,7 @@ def live(
             yield Live(process=process, port=port, log=root / "log")
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(60)
     assert "Traceback" not in (root / "log").read_text()
 
 

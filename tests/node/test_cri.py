@@ -123,7 +123,7 @@ class TestNoAnswer:
             began = monotonic()
             client = CriClient(host_root, call_seconds=0.3)
             proof, silence = prove(client), client.version(SOCKET)
-        assert monotonic() - began < 10
+        assert monotonic() - began < 30
         words = proof.detail
         assert silence == Problem(reason=Reason.RUNTIME_TIMEOUT, where=SOCKET, detail=words)
         assert proof.reason is Reason.RUNTIME_TIMEOUT
@@ -135,7 +135,7 @@ class TestNoAnswer:
             silent.listen()
             began = monotonic()
             prove(CriClient(host_root, call_seconds=30))
-        assert VERSION_SECONDS < monotonic() - began < 15
+        assert VERSION_SECONDS < monotonic() - began < 30
 
     def test_a_runtime_without_cri_is_asked_for_nothing_more(self, host_root):
         refuse = refusing(grpc.StatusCode.UNIMPLEMENTED, "unknown service")

@@ -178,7 +178,7 @@ def test_a_full_pipe_that_nobody_reads_does_not_block_and_lines_are_counted(pipe
         done.set()
 
     threading.Thread(target=log, daemon=True).start()
-    assert done.wait(10), "it blocked"
+    assert done.wait(30), "it blocked"
     assert output.dropped == 1000
 
     pipe.text()
@@ -198,7 +198,7 @@ def test_many_threads_fill_a_pipe_with_whole_lines_and_none_blocks(pipe: Pipe) -
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
         assert not thread.is_alive()
     assert len(pipe.events()) + output.dropped == 800
     assert output.dropped > 0
