@@ -34,18 +34,22 @@ class Inhabitant(Closing, Generic[_T]):
                 stderr=errors,
             )
 
-        def listens() -> bool:
+        manager = Manager(address=str(socket), authkey=KEY)
+
+        def answers() -> bool:
             if self._process.poll() is not None:
                 raise NodeTroubleError(f"a worker ended: {log.read_text()[-1000:]}")
-            return socket.exists()
+            try:
+                manager.connect()
+            except (FileNotFoundError, ConnectionRefusedError):  # not bound, or not listening
+                return False
+            return True
 
         try:
-            wait_until(listens, what="a worker listens", seconds=60)
+            wait_until(answers, what="a worker answers", seconds=60)
         except BaseException:
             self.close()
             raise
-        manager = Manager(address=str(socket), authkey=KEY)
-        manager.connect()
         self.object = cast("_T", getattr(manager, NAME)())
 
     def close(self) -> None:
