@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.ground.cache import cache_directory, find_or_make
@@ -17,12 +18,14 @@ from tests.ground.debian import ProgramMissingError, Unpacked
 TOOLS = Path(__file__).parent.parent / "tools"
 
 
-def build(name: str, *, stamp: str = "", static: bool = False) -> Unpacked:
+def build(
+    name: str, *, stamp: str = "", static: bool = False, tags: Sequence[str] = ()
+) -> Unpacked:
     """Build every tool of `tests/tools/<name>` by one command: what they share is compiled once.
 
     The version is that of the module they come from. `stamp` names the Go variable that is told
     it, for programs that report the version their release was built with. `static` ones need no
-    library, as in an image that holds nothing else.
+    library, as in an image that holds nothing else, and no C compiler. `tags` leave out parts.
     """
     module = TOOLS / name
     text = (module / "go.mod").read_text()
@@ -30,7 +33,7 @@ def build(name: str, *, stamp: str = "", static: bool = False) -> Unpacked:
     version = _version(text, packages)
     flags = f"-s -w -X {stamp}=v{version}" if stamp else "-s -w"
     locked = (module / "go.sum").read_bytes() + text.encode() + stamp.encode()
-    recipe = hashlib.sha256(locked + b"static" * static).hexdigest()[:8]
+    recipe = hashlib.sha256(locked + b"static" * static + ",".join(tags).encode()).hexdigest()[:8]
     environment = _environment() | ({"CGO_ENABLED": "0"} if static else {})
 
     def make(place: Path) -> None:
@@ -39,7 +42,8 @@ def build(name: str, *, stamp: str = "", static: bool = False) -> Unpacked:
             raise ProgramMissingError("no Go on this machine to build it with")
         programs = place / "usr/bin"
         programs.mkdir(parents=True)
-        command = [go, "build", "-trimpath", f"-ldflags={flags}", "-o", str(programs), *packages]
+        options = ["-trimpath", f"-ldflags={flags}", f"-tags={','.join(tags)}"]
+        command = [go, "build", *options, "-o", str(programs), *packages]
         done = subprocess.run(  # noqa: S603 - a fixed program, arguments of our own
             command, cwd=module, env=environment, capture_output=True, text=True, check=False
         )

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from tests.ground import debian, go_modules
 from tests.ground.debian import ProgramMissingError, Unpacked
 
 CONTAINERD_VERSIONS = ("1.6", "1.7", "2.1", "2.2", "2.3")
+CRIO_VERSIONS = ("1.34", "1.36")
 KUBERNETES = "kubernetes-1.37"  # the minor version of the client in pyproject.toml
 ETCD = "etcd-3.7"
 DISTRIBUTION, CRANE = "distribution-3.1", "crane-0.22"
@@ -32,6 +33,8 @@ _FRONT = (
     *("nginx", "libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64", "zlib1g", "libzstd1"),
     "libgcc-s1",
 )
+_CRIO_TAGS = ("containers_image_openpgp", "exclude_graphdriver_btrfs")  # what would need C
+_CONMON = ("conmon", "libglib2.0-0", "libsystemd0", "libseccomp2", "libcap2", "libgcrypt20")
 _IPROUTE2 = (
     *("iproute2", "libbpf1", "libelf1", "libmnl0", "libxtables12", "libtirpc3", "libbsd0"),
     *("libmd0", "libcap2", "libdb5.3", "libselinux1", "libpcre2-8-0", "zlib1g", "libssl3"),
@@ -84,6 +87,16 @@ def containerd(version: str) -> Program:
         return _in(go_modules.build(f"containerd-{version}"), "usr/bin/containerd")
     except ProgramMissingError as trouble:
         raise ProgramMissingError(f"containerd {version}: {refused}{trouble}") from trouble
+
+
+def crio(version: str) -> Program:
+    """The CRI-O of a minor version."""
+    return _built(f"crio-{version}", "crio", static=True, tags=_CRIO_TAGS)
+
+
+def conmon() -> Program:
+    """What CRI-O wants to see before it starts: it watches over containers."""
+    return _in(debian.unpack(suite="bookworm", packages=_CONMON), "usr/bin/conmon")
 
 
 def kubernetes(name: str) -> Program:
@@ -184,9 +197,11 @@ def pip_wheels() -> Path:
     return found.tree / "usr/share/python-wheels"
 
 
-def _built(module: str, name: str, *, stamp: str = "", static: bool = False) -> Program:
+def _built(
+    module: str, name: str, *, stamp: str = "", static: bool = False, tags: Sequence[str] = ()
+) -> Program:
     try:
-        built = go_modules.build(module, stamp=stamp, static=static)
+        built = go_modules.build(module, stamp=stamp, static=static, tags=tags)
         return _in(built, f"usr/bin/{name}")
     except ProgramMissingError as trouble:
         raise ProgramMissingError(f"{module}: {trouble}") from trouble
@@ -224,6 +239,8 @@ _NODE: _Wanted = {
     "busybox": busybox,
     "qemu-aarch64": qemu_aarch64,
     **{f"containerd {version}": partial(containerd, version) for version in CONTAINERD_VERSIONS},
+    **{f"cri-o {version}": partial(crio, version) for version in CRIO_VERSIONS},
+    "conmon": conmon,
 }
 _CLUSTER: _Wanted = {
     "distribution": distribution,
