@@ -16,7 +16,8 @@ from pathlib import Path
 from tests.ground import debian, go_modules
 from tests.ground.debian import ProgramMissingError, Unpacked
 
-CONTAINERD_VERSIONS = ("1.6", "1.7", "2.1", "2.2", "2.3")
+CONTAINERD_VERSIONS = ("1.6", "1.7", "2.0", "2.1", "2.2", "2.3")
+NEWEST_1_7 = "1.7-newest"  # Debian's 1.7 is older than distributions have it
 CRIO_VERSIONS = ("1.34", "1.36")
 KUBERNETES = "kubernetes-1.37"  # the minor version of the client in pyproject.toml
 ETCD = "etcd-3.7"
@@ -239,6 +240,7 @@ _NODE: _Wanted = {
     "busybox": busybox,
     "qemu-aarch64": qemu_aarch64,
     **{f"containerd {version}": partial(containerd, version) for version in CONTAINERD_VERSIONS},
+    f"containerd {NEWEST_1_7}": partial(containerd, NEWEST_1_7),
     **{f"cri-o {version}": partial(crio, version) for version in CRIO_VERSIONS},
     "conmon": conmon,
 }

@@ -23,12 +23,13 @@ LIST = 'config_path = "/etc/registries/certs.d:/etc/docker/certs.d"'
 def each(
     v16: Reason | None,
     v17: Reason | None,
+    v20: Reason | None,
     v21: Reason | None,
     v22: Reason | None,
     v23: Reason | None,
 ) -> Mapping[str, Reason | None]:
     """What is expected of each version, oldest first."""
-    return dict(zip(programs.CONTAINERD_VERSIONS, (v16, v17, v21, v22, v23), strict=True))
+    return dict(zip(programs.CONTAINERD_VERSIONS, (v16, v17, v20, v21, v22, v23), strict=True))
 
 
 def lines(*parts: str) -> str:
@@ -41,36 +42,38 @@ class Case:
 
     files: Mapping[str, str]
     expected: Mapping[str, Reason | None] = field(
-        default_factory=lambda: each(READS, READS, READS, READS, READS)
+        default_factory=lambda: each(READS, READS, READS, READS, READS, READS)
     )
     arguments: tuple[str, ...] = ()
 
 
-ALL_BROKEN = each(BROKEN, BROKEN, BROKEN, BROKEN, BROKEN)
-UNSET_UNTIL_2_2 = each(UNSET, UNSET, UNSET, READS, READS)
+ALL_BROKEN = each(BROKEN, BROKEN, BROKEN, BROKEN, BROKEN, BROKEN)
+UNSET_UNTIL_2_2 = each(UNSET, UNSET, UNSET, UNSET, READS, READS)
 
 CASES = {
     "version 2": Case(files={"config.toml": lines("version = 2", GRPC, PATH)}),
     "no version, the short name: 2.0 to 2.2 lose it": Case(
-        files={"config.toml": lines(SHORT, PATH)}, expected=each(READS, READS, UNSET, READS, READS)
+        files={"config.toml": lines(SHORT, PATH)},
+        expected=each(READS, READS, UNSET, UNSET, READS, READS),
     ),
     "version 1, the short name: likewise": Case(
         files={"config.toml": lines("version = 1", SHORT, PATH)},
-        expected=each(READS, READS, UNSET, READS, READS),
+        expected=each(READS, READS, UNSET, UNSET, READS, READS),
     ),
     "no version, the name of version 2: only 2.3 reads it": Case(
         files={"config.toml": lines(GRPC, PATH)}, expected=UNSET_UNTIL_2_2
     ),
     "no version, the name of version 3": Case(
-        files={"config.toml": lines(IMAGES, PATH)}, expected=each(UNSET, UNSET, READS, READS, READS)
+        files={"config.toml": lines(IMAGES, PATH)},
+        expected=each(UNSET, UNSET, READS, READS, READS, READS),
     ),
     "version 2 with the short name: 1.x does not start": Case(
         files={"config.toml": lines("version = 2", SHORT, PATH)},
-        expected=each(BROKEN, BROKEN, UNSET, READS, READS),
+        expected=each(BROKEN, BROKEN, UNSET, UNSET, READS, READS),
     ),
     "version 2 with the name of version 3, as AKS has it": Case(
         files={"config.toml": lines("version = 2", IMAGES, PATH)},
-        expected=each(UNSET, UNSET, READS, READS, READS),
+        expected=each(UNSET, UNSET, READS, READS, READS, READS),
     ),
     "version 2 with both names: the old one wins": Case(
         files={"config.toml": lines("version = 2", GRPC, PATH, IMAGES, OTHER)}
@@ -89,19 +92,19 @@ CASES = {
     ),
     "version 3": Case(
         files={"config.toml": lines("version = 3", IMAGES, PATH)},
-        expected=each(UNSET, BROKEN, READS, READS, READS),
+        expected=each(UNSET, BROKEN, READS, READS, READS, READS),
     ),
     "version 3 with the name of version 2": Case(
         files={"config.toml": lines("version = 3", GRPC, PATH)},
-        expected=each(READS, BROKEN, UNSET, READS, READS),
+        expected=each(READS, BROKEN, UNSET, UNSET, READS, READS),
     ),
     "version 4": Case(
         files={"config.toml": lines("version = 4", IMAGES, PATH)},
-        expected=each(UNSET, BROKEN, BROKEN, BROKEN, READS),
+        expected=each(UNSET, BROKEN, BROKEN, BROKEN, BROKEN, READS),
     ),
     "version 4 with the name of version 2": Case(
         files={"config.toml": lines("version = 4", GRPC, PATH)},
-        expected=each(READS, BROKEN, BROKEN, BROKEN, READS),
+        expected=each(READS, BROKEN, BROKEN, BROKEN, BROKEN, READS),
     ),
     "nothing set": Case(files={"config.toml": "version = 2\n"}, expected=UNSET_UNTIL_2_2),
     "an empty file": Case(files={"config.toml": ""}, expected=UNSET_UNTIL_2_2),
@@ -162,7 +165,7 @@ CASES = {
                 'endpoint = ["https://127.0.0.1:1"]',
             )
         },
-        expected=each(MIRRORS, MIRRORS, MIRRORS, MIRRORS, MIRRORS),
+        expected=each(MIRRORS, MIRRORS, MIRRORS, MIRRORS, MIRRORS, MIRRORS),
     ),
     "an empty table of mirrors": Case(
         files={
@@ -179,7 +182,7 @@ CASES = {
                 'ca_file = "/etc/ca.crt"',
             )
         },
-        expected=each(MIRRORS, MIRRORS, UNSET, READS, READS),
+        expected=each(MIRRORS, MIRRORS, UNSET, UNSET, READS, READS),
     ),
     "credentials by the old way stand beside config_path": Case(
         files={
@@ -212,7 +215,7 @@ CASES = {
                 '[plugins."io.containerd.grpc.v1.cri"]', "max_concurrent_downloads = 3"
             ),
         },
-        expected=each(UNSET, UNSET, READS, READS, READS),
+        expected=each(UNSET, UNSET, READS, READS, READS, READS),
     ),
     "imports by a pattern, in order, hidden ones too": Case(
         files={
@@ -227,7 +230,7 @@ CASES = {
             "config.toml": lines("version = 2", 'imports = ["conf.d/*.toml"]'),
             "conf.d/20.toml": lines(GRPC, PATH),
         },
-        expected=each(UNSET, READS, READS, READS, READS),
+        expected=each(UNSET, READS, READS, READS, READS, READS),
     ),
     "imports of imports, in a circle, the nearer ones first": Case(
         files={
@@ -242,14 +245,14 @@ CASES = {
             "config.toml": lines("version = 2", 'imports = ["more.toml"]', GRPC, OTHER),
             "more.toml": lines("version = 3", IMAGES, PATH),
         },
-        expected=each(READS, BROKEN, READS, READS, READS),
+        expected=each(READS, BROKEN, READS, READS, READS, READS),
     ),
     "an import of version 3 that says nothing of it": Case(
         files={
             "config.toml": lines("version = 2", 'imports = ["more.toml"]', GRPC, PATH),
             "more.toml": lines("version = 3", IMAGES),
         },
-        expected=each(READS, BROKEN, UNSET, READS, READS),
+        expected=each(READS, BROKEN, UNSET, UNSET, READS, READS),
     ),
     "an import of version 1 beside version 2: 1.x then looks for short names": Case(
         files={
@@ -281,6 +284,6 @@ CASES = {
     ),
     "a byte order mark: 2.x does not start": Case(
         files={"config.toml": "\ufeff" + lines("version = 2", GRPC, PATH)},
-        expected=each(READS, READS, BROKEN, BROKEN, BROKEN),
+        expected=each(READS, READS, BROKEN, BROKEN, BROKEN, BROKEN),
     ),
 }
