@@ -21,7 +21,7 @@ LOG = "run/crio.log"
 DROP_INS = "etc/containers/registries.conf.d"
 CERTIFICATES = "etc/containers/certs.d"
 
-_POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}\n'
+POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}\n'
 _CONFIG = """\
 [crio]
 storage_driver = "vfs"
@@ -91,7 +91,7 @@ class Crio(Closing):
         """Write its configuration; `image` are more lines of its `[crio.image]`."""
         text = _CONFIG.format(runc=self._runc, conmon=self._conmon, image=image)
         self._node.write("etc/crio/crio.conf", text)
-        self._node.write("etc/containers/policy.json", _POLICY)
+        self._node.write("etc/containers/policy.json", POLICY)
         for folder in ("etc/cni/net.d", "opt/cni/bin", "var/tmp", DROP_INS, CERTIFICATES):
             (self._node.root / folder).mkdir(parents=True, exist_ok=True)
 

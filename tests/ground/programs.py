@@ -36,6 +36,10 @@ _FRONT = (
 )
 _CRIO_TAGS = ("containers_image_openpgp", "exclude_graphdriver_btrfs")  # what would need C
 _CONMON = ("conmon", "libglib2.0-0", "libsystemd0", "libseccomp2", "libcap2", "libgcrypt20")
+_IMAGE_TOOLS = (
+    *("podman", "skopeo", "buildah", "libgpgme11", "libassuan0", "libgpg-error0", "libsubid4"),
+    *("libdevmapper1.02.1", "libseccomp2", "libselinux1", "libpcre2-8-0", "libudev1"),
+)
 _IPROUTE2 = (
     *("iproute2", "libbpf1", "libelf1", "libmnl0", "libxtables12", "libtirpc3", "libbsd0"),
     *("libmd0", "libcap2", "libdb5.3", "libselinux1", "libpcre2-8-0", "zlib1g", "libssl3"),
@@ -98,6 +102,11 @@ def crio(version: str) -> Program:
 def conmon() -> Program:
     """What CRI-O wants to see before it starts: it watches over containers."""
     return _in(debian.unpack(suite="bookworm", packages=_CONMON), "usr/bin/conmon")
+
+
+def image_tools() -> Program:
+    """podman; skopeo and buildah lie beside it."""
+    return _in(debian.unpack(suite="bookworm", packages=_IMAGE_TOOLS), "usr/bin/podman")
 
 
 def kubernetes(name: str) -> Program:
@@ -243,6 +252,7 @@ _NODE: _Wanted = {
     f"containerd {NEWEST_1_7}": partial(containerd, NEWEST_1_7),
     **{f"cri-o {version}": partial(crio, version) for version in CRIO_VERSIONS},
     "conmon": conmon,
+    "podman, skopeo and buildah": image_tools,
 }
 _CLUSTER: _Wanted = {
     "distribution": distribution,
