@@ -53,9 +53,12 @@ check: venv
 	$(own_tmp) $(PY) -m pytest -q -n 4 --cov --cov-report=term -m "not realnode and not realcluster"
 
 # What cannot be fetched is told here, and again by the tests: skipped, or with CI=true failed.
+# The README's table of supported versions must tell what has run: `python -m tests.supported`.
 realnode: venv root
 	@$(PY) -m tests.ground.programs node || true
+	@rm -rf build/supported
 	$(own_tmp) $(PY) -m pytest -q -n auto -m realnode
+	$(PY) -m tests.supported --check
 
 # etcd, kube-apiserver, kubelet and all. Where Go is absent these tests are skipped, and say so.
 realcluster: venv root
