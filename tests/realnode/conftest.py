@@ -5,11 +5,14 @@ from functools import partial
 
 import pytest
 
-from tests.ground import programs
+from tests.ground import crio, programs
+from tests.ground.certificates import Authority
+from tests.ground.crio import Crio
 from tests.ground.node import Node
 from tests.ground.programs import Program
 from tests.ground.registry import Registry
 from tests.missing_programs import found_or_skipped
+from tests.realnode.crio_ground import CrioGround
 
 
 def containerd_or_skip(version: str) -> Program:
@@ -35,3 +38,21 @@ def registry(node: Node) -> Iterator[Registry]:
     """A registry on the node, without any front yet."""
     with Registry(node=node) as made:
         yield made
+
+
+@pytest.fixture(params=programs.CRIO_VERSIONS)
+def crio_ground(request: pytest.FixtureRequest) -> Iterator[CrioGround]:
+    """A registry on a node with a CRI-O of every version that the agent must work with."""
+    version = str(request.param)
+    tools = found_or_skipped(f"CRI-O {version}", partial(crio.tools, version))
+    with (
+        Node(containerd=containerd_or_skip("2.1"), tools=tools) as node,
+        Registry(node=node) as registry,
+        Crio(node, version) as runtime,
+    ):
+        registry.push("app/demo")
+        runtime.furnish()
+        authority = Authority.create(name="first CA")
+        yield CrioGround(
+            node=node, crio=runtime, registry=registry, authority=authority, version=version
+        )
