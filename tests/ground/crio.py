@@ -125,10 +125,12 @@ class Crio(Closing):
         self.process.send_signal(signal.SIGHUP)
         wait_until(lambda: self.log.read_text().count(done) > before, what="CRI-O has reloaded")
 
-    def pull(self, image: str, *, timeout: float = 120.0) -> Pull:
+    def pull(
+        self, image: str, *, timeout: float = 120.0, secret: tuple[str, str] | None = None
+    ) -> Pull:
         """A pull that cannot be answered from what the node has already."""
         self.cri.remove(image)
-        return self.cri.pull(image, timeout=timeout)
+        return self.cri.pull(image, timeout=timeout, secret=secret)
 
     def _is_ready(self) -> bool:
         if self.process.poll() is not None:

@@ -5,6 +5,7 @@ nginx's graceful reload: the listening sockets stay open all the time, new worke
 and old ones finish what they began.
 """
 
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,14 @@ class Bearer:
     realm: str
 
 
-Answers = Images | Failure | Bearer
+@dataclass(frozen=True, kw_only=True)
+class Basic:
+    """Ask for a name and a password, and let only `PULL_SECRET` in."""
+
+
+Answers = Images | Failure | Bearer | Basic
 IMAGES = Images()
+PULL_SECRET = ("puller", "of-the-ground")
 _TOKEN = "of-the-ground"  # noqa: S105 - opens nothing but a test's own registry
 
 
@@ -117,5 +124,15 @@ def _location(answers: Answers) -> str:
       add_header WWW-Authenticate 'Bearer realm="{realm}",service="ground"' always;
       add_header Docker-Distribution-Api-Version registry/2.0 always;
       return 401 '{{"errors": [{{"code": "UNAUTHORIZED"}}]}}';"""
+        case Basic():
+            return f"""\
+      if ($http_authorization != "Basic {encoded(PULL_SECRET)}") {{ return 401; }}
+      add_header WWW-Authenticate 'Basic realm="ground"' always;
+{forward}"""
         case Images():
             return forward
+
+
+def encoded(secret: tuple[str, str]) -> str:
+    """A name and a password as HTTP and Docker's auth files carry them."""
+    return b64encode(":".join(secret).encode()).decode()
