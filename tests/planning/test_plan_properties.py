@@ -109,7 +109,7 @@ def test_what_was_pulled_before_is_pulled_at_every_step(past: Past, wish: Wish) 
 def test_a_registry_that_was_only_down_is_pulled_again(
     past: Past, trusts: list[list[int]], *, restarted: bool
 ) -> None:
-    """Whatever the bundle said while nothing answered; its address stays the same."""
+    """Whatever the bundle said while nothing answered; its address and port stay the same."""
     world = past.world()
     world.run()
     services = world.source.view().services
@@ -119,6 +119,7 @@ def test_a_registry_that_was_only_down_is_pulled_again(
         for item in services
         if registry_of(host) == item.registry and world.pulls(host)
         if (stands := world.stands(host)) and str(stands.endpoint.address) in item.cluster_ips
+        if stands.endpoint.port == item.ports[0].number
     ]
     serving = dict(world.network.serving)
     world.network.serving.clear()
