@@ -15,6 +15,7 @@ from agent.errors import NodeTrouble, Trouble
 from agent.fleet_command import fleet
 from agent.planning.checkup import Check, checkup, checkup_cut_short
 from agent.planning.describe import Preview, diff_of
+from agent.planning.steps import ReloadRuntime
 from agent.removal_command import remove
 from agent.reporting import texts
 from agent.reporting.terminal import (
@@ -45,7 +46,7 @@ def plan(settings: Settings) -> int:
     preview = Preview(
         steps=steps,
         diff=diff_of(steps, found=examination.node.found),
-        action="restart" if change_needed else "none",
+        action="restart" if change_needed else "reload" if ReloadRuntime() in steps else "none",
         change_needed=change_needed,
         problems=examination.problems,
     )

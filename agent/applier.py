@@ -16,19 +16,30 @@ from agent.planning.model import Folder
 from agent.planning.steps import (
     AwaitReaders,
     CreateFolder,
+    ReloadRuntime,
+    RemoveDropIn,
     RemoveEmptyFolder,
     RemoveFolder,
     ReplaceFile,
     Step,
+    WriteDropIn,
     folders_of,
 )
-from agent.ports import HostFiles, State
+from agent.ports import HostFiles, Runtime, State
 
 READERS_SECONDS = 2.0
 """How long one who has read the old hosts.toml gets to read the CA file that it names.
 
 Nothing but a stalled disk or CPU lies between the two reads, so microseconds are the rule; a node
 that stalls longer than this fails one pull. Only a change of both CA and endpoint waits at all.
+"""
+
+
+_NEEDS_ALL_BEFORE = (WriteDropIn, ReloadRuntime, RemoveEmptyFolder)
+"""Steps that are left out once a folder has refused one.
+
+A drop-in would name an endpoint whose certificates are missing, and what a directory was made for
+may still be in it: it stays on record.
 """
 
 
@@ -58,6 +69,7 @@ class Applier:
 
     files: HostFiles
     state: State
+    runtime: Runtime
     stop: threading.Event
 
     def apply(
@@ -77,7 +89,7 @@ class Applier:
         except NodeTrouble as trouble:
             return nothing_done(steps, ledger=ledger, refused=(*refused, trouble.problem))
         done, troubles = self._perform_each(steps)
-        refused += [_of(*item) for item in troubles.items()]
+        refused += [_of(folder, problem) for folder, problem in troubles.items()]
         unfinished = folders_of(set(steps).difference(done))
         settled = settle(ledger, steps=[step for step in done if not _is_in(step, unfinished)])
         try:
@@ -90,20 +102,21 @@ class Applier:
 
     def _perform_each(
         self, steps: Iterable[Step]
-    ) -> tuple[tuple[Step, ...], dict[Folder, Problem]]:
+    ) -> tuple[tuple[Step, ...], dict[Folder | None, Problem]]:
         """The steps that were done, and the first refusal of each folder that refused one.
 
-        A wait for readers that a stop cut short leaves what follows it to the next process.
+        None stands for the runtime. A wait for readers that a stop cut short leaves what follows
+        it to the next process.
         """
         done: list[Step] = []
-        refused: dict[Folder, Problem] = {}
+        refused: dict[Folder | None, Problem] = {}
         for step in steps:
-            if _is_in(step, refused) or (refused and isinstance(step, RemoveEmptyFolder)):
-                continue  # what a directory was made for may still be in it: it stays on record
+            if _is_in(step, refused) or (refused and isinstance(step, _NEEDS_ALL_BEFORE)):
+                continue
             try:
                 self._perform(step)
             except NodeTrouble as trouble:
-                refused |= dict.fromkeys(folders_of([step]), trouble.problem)
+                refused |= dict.fromkeys(folders_of([step]) or (None,), trouble.problem)
                 continue
             done.append(step)
             if isinstance(step, AwaitReaders) and self.stop.is_set():
@@ -112,12 +125,9 @@ class Applier:
 
     def _missing(self, steps: Iterable[Step]) -> list[Folder]:
         """The folders that the steps will have to make on their way, outermost first."""
-        return [
-            folder
-            for step in steps
-            if isinstance(step, CreateFolder)
-            for folder in self.files.missing(step.folder.parent)
-        ]
+        made_in = [step.folder.parent for step in steps if isinstance(step, CreateFolder)]
+        made_in += [step.folder for step in steps if isinstance(step, WriteDropIn)]
+        return [folder for place in made_in for folder in self.files.missing(place)]
 
     def _perform(self, step: Step) -> None:
         match step:
@@ -129,17 +139,25 @@ class Applier:
                 self.files.remove_folder(step)
             case RemoveEmptyFolder():
                 self.files.remove_empty_folder(step)
+            case WriteDropIn():
+                self.files.write_drop_in(step)
+            case RemoveDropIn():
+                self.files.remove_drop_in(step)
+            case ReloadRuntime():
+                self.runtime.reload()
             case AwaitReaders():
                 self.stop.wait(READERS_SECONDS)
             case _:
                 assert_never(step)
 
 
-def _is_in(step: Step, folders: Container[Folder]) -> bool:
-    return not isinstance(step, AwaitReaders) and step.folder in folders
+def _is_in(step: Step, folders: Container[Folder | None]) -> bool:
+    return not isinstance(step, AwaitReaders | ReloadRuntime) and step.folder in folders
 
 
-def _of(folder: Folder, problem: Problem) -> Problem:
+def _of(folder: Folder | None, problem: Problem) -> Problem:
     """The problem as that of the registry whose directory it is."""
+    if folder is None:
+        return problem
     registry = registry_of(folder.path.rpartition("/")[2])
     return replace(problem, registry=str(registry)) if registry else problem

@@ -11,9 +11,12 @@ from agent.loop import Loop
 from agent.node.clock import SystemClock
 from agent.node.container_runtime import ContainerdRuntime
 from agent.node.cri import CriClient
+from agent.node.crio_runtime import CrioRuntime
 from agent.node.host_files import HostFiles
 from agent.node.registry_probe import RegistryProbe
+from agent.node.runtime_choice import RuntimeChoice
 from agent.node.state_directory import StateDirectory
+from agent.node.systemd import Systemd
 from agent.planning.desires import Rules
 from agent.reconciler import Reconciler
 from agent.settings import Settings
@@ -48,9 +51,7 @@ def compose(settings: Settings, *, follow: bool = False) -> Agent:
         source=view.source,
         files=HostFiles(settings.host_root),
         state=state,
-        runtime=ContainerdRuntime(
-            settings.host_root, setting=settings.runtime, cri=CriClient(settings.host_root)
-        ),
+        runtime=_runtime(settings),
         probe=RegistryProbe(settings.host_root, stop),
         clock=SystemClock(),
         rules=Rules(
@@ -62,6 +63,7 @@ def compose(settings: Settings, *, follow: bool = False) -> Agent:
         ),
         withdraw_after=settings.withdraw_after,
         stop=stop,
+        may_reload=settings.may_reload,
     )
     return Agent(
         view=view,
@@ -70,6 +72,16 @@ def compose(settings: Settings, *, follow: bool = False) -> Agent:
         loop=Loop(reconciler=reconciler),
         stop=stop,
         wake=wake,
+    )
+
+
+def _runtime(settings: Settings) -> RuntimeChoice:
+    root, cri = settings.host_root, CriClient(settings.host_root)
+    return RuntimeChoice(
+        root,
+        setting=settings.runtime,
+        containerd=ContainerdRuntime(root, cri=cri),
+        crio=CrioRuntime(root, cri=cri, systemd=Systemd(root)),
     )
 
 

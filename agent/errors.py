@@ -29,6 +29,7 @@ class Reason(StrEnum):
     HEADLESS = "headless"
     NO_CLUSTER_IP = "no-cluster-ip"
     BAD_ADDRESS = "bad-address"
+    NO_IPV4_ADDRESS = "no-ipv4-address"
     NO_PORT = "no-port"
     PLAIN_HTTP_PORT = "plain-http-port"
     AMBIGUOUS_PORT = "ambiguous-port"
@@ -50,6 +51,10 @@ class Reason(StrEnum):
     CONFIG_PATH_UNSET = "config-path-unset"
     LEGACY_MIRRORS = "legacy-mirrors"
     NEEDS_RESTART = "needs-restart"
+    NEEDS_RELOAD = "needs-reload"
+    REGISTRIES_CONF_BROKEN = "registries-conf-broken"
+    USER_REGISTRIES_CONF = "user-registries-conf"
+    PREFIX_TAKEN = "prefix-taken"
     HOST_TAKEN = "host-taken"
     SHADOWED = "shadowed"
     SYMLINK_REFUSED = "symlink-refused"
@@ -76,6 +81,7 @@ class Reason(StrEnum):
 
     # The runtime was asked, and this is what it showed.
     RUNTIME_IGNORES_FILES = "runtime-ignores-files"
+    NAME_RESOLVES_TO_LOOPBACK = "name-resolves-to-loopback"
     RUNTIME_UNREACHABLE = "runtime-unreachable"
     RUNTIME_TIMEOUT = "runtime-timeout"
     PULL_FAILED = "pull-failed"
@@ -106,6 +112,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.HEADLESS: "give the Service a ClusterIP: remove `clusterIP: None`",
     Reason.NO_CLUSTER_IP: "wait for the API server to assign one, or set spec.clusterIP",
     Reason.BAD_ADDRESS: "use a ClusterIP outside loopback, link-local and multicast ranges",
+    Reason.NO_IPV4_ADDRESS: "give the Service an IPv4 ClusterIP too: CRI-O can use no other",
     Reason.NO_PORT: "give the Service one TCP port that speaks HTTPS",
     Reason.PLAIN_HTTP_PORT: "serve the registry over TLS and name its port `https`",
     Reason.AMBIGUOUS_PORT: "name the registry's port `https`, or set its `appProtocol: https`",
@@ -127,7 +134,7 @@ REMEDIES: dict[Reason, str] = {
         "repair the registry or the bundle; to force it, annotate "
         "registry-node-agent.internal/apply-held or run `sync --apply-held`"
     ),
-    Reason.NO_RUNTIME_FOUND: "check --host-root and --runtime; containerd is supported",
+    Reason.NO_RUNTIME_FOUND: "check --host-root and --runtime; containerd and CRI-O are supported",
     Reason.RUNTIME_CONFIG_BROKEN: "repair the file: the runtime would not start with it",
     Reason.CONFIG_PATH_UNSET: "make the change shown by `plan` and restart containerd once",
     Reason.LEGACY_MIRRORS: (
@@ -135,6 +142,12 @@ REMEDIES: dict[Reason, str] = {
         "together with config_path"
     ),
     Reason.NEEDS_RESTART: "restart containerd, so that it reads its changed configuration",
+    Reason.NEEDS_RELOAD: (
+        "run `systemctl reload crio` on the node, or let the agent: deploy/components/reload"
+    ),
+    Reason.REGISTRIES_CONF_BROKEN: "repair the file: CRI-O passes over every change beside it",
+    Reason.USER_REGISTRIES_CONF: "move the file away: beside it CRI-O reads nothing in /etc",
+    Reason.PREFIX_TAKEN: "remove that entry, or leave this name to its owner",
     Reason.HOST_TAKEN: "remove the directory, or leave this registry to its owner",
     Reason.SHADOWED: "remove the other directory: containerd looks there first",
     Reason.SYMLINK_REFUSED: "replace the link by what it leads to: here none is followed",
@@ -159,7 +172,13 @@ REMEDIES: dict[Reason, str] = {
         "let the registry name a token realm that nodes can resolve and trust, or allow anonymous "
         "reads"
     ),
-    Reason.RUNTIME_IGNORES_FILES: "compare the runtime's config_path with the files of `plan`",
+    Reason.RUNTIME_IGNORES_FILES: (
+        "compare the runtime's own configuration (config_path, registries.conf) with the files of "
+        "`plan`, and read its log"
+    ),
+    Reason.NAME_RESOLVES_TO_LOOPBACK: (
+        "remove the name from the node's /etc/hosts and DNS, or use CRI-O 1.35 or later"
+    ),
     Reason.RUNTIME_UNREACHABLE: "check that the runtime is running and its socket is mounted",
     Reason.RUNTIME_TIMEOUT: "see why the runtime hangs: its log, the node's load; or restart it",
     Reason.PULL_FAILED: "read the runtime's own words",

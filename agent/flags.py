@@ -18,7 +18,6 @@ from agent.planning.trust_reference import TrustReference, parse_trust_reference
 ENVIRONMENT_PREFIX = "REGISTRY_NODE_AGENT_"
 DEFAULT_BUNDLE = "configmap:registry-trust/registry-trust"
 NOT_YET = {
-    "crio": "CRI-O is not supported by this version",
     "docker": "Docker is not supported by this version",
     "restart-in-turn": "restarting runtimes is not supported by this version",
 }
@@ -208,8 +207,8 @@ FLAGS = (
         name="runtime",
         metavar="NAME",
         default="auto",
-        convert=_choice("auto", "containerd"),
-        help="the container runtime: auto, containerd",
+        convert=_choice("auto", "containerd", "crio"),
+        help="the container runtime: auto, containerd, crio",
     ),
     Flag(
         name="layout",
@@ -223,7 +222,7 @@ FLAGS = (
         metavar="HOW",
         default="reload",
         convert=_choice("none", "reload"),
-        help="how far the runtime may be disturbed: none, reload; no effect on containerd",
+        help="how far the runtime may be disturbed: none, reload (of CRI-O, interrupts nothing)",
     ),
     Flag(
         name="listen",

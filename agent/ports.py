@@ -18,7 +18,14 @@ from agent.planning.model import (
     Route,
     RuntimeView,
 )
-from agent.planning.steps import CreateFolder, RemoveEmptyFolder, RemoveFolder, ReplaceFile
+from agent.planning.steps import (
+    CreateFolder,
+    RemoveDropIn,
+    RemoveEmptyFolder,
+    RemoveFolder,
+    ReplaceFile,
+    WriteDropIn,
+)
 
 
 class Source(Protocol):
@@ -86,6 +93,14 @@ class HostFiles(Protocol):
         """Write beside, fsync, rename over, fsync the directory."""
         ...
 
+    def write_drop_in(self, step: WriteDropIn) -> None:
+        """Like `replace_file`, in a directory that is made where it is missing."""
+        ...
+
+    def remove_drop_in(self, step: RemoveDropIn) -> None:
+        """Delete one file, durably; fine when it is missing."""
+        ...
+
     def remove_folder(self, step: RemoveFolder) -> None:
         """Rename out, then delete; in place, hosts.toml first, when others have files in it."""
         ...
@@ -145,6 +160,10 @@ class Runtime(Protocol):
 
     def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
         """Let the runtime pull a tag that cannot exist from each host, and say what it met."""
+        ...
+
+    def reload(self) -> None:
+        """Let it read its per-registry configuration again. Raises NodeTrouble (needs-reload)."""
         ...
 
 

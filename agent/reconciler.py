@@ -13,17 +13,18 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from agent.applier import Applied, Applier, nothing_done
-from agent.errors import ClusterTrouble, NodeTrouble, Problem
+from agent.errors import ClusterTrouble, NodeTrouble, Problem, Reason
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.containerd_config import default_roots
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
 from agent.planning.known_good import KnownGood, remember
 from agent.planning.ledger import Ledger
-from agent.planning.model import ClusterView, Folder, RuntimeView
+from agent.planning.model import ClusterView, Folder, RegistriesConf, RuntimeView
 from agent.planning.node_view import NodeView, folders_to_read, needs_restart, roots_in_use
 from agent.planning.outcome import Outcome, RegistryStatus
 from agent.planning.plan import Plan, make_plan
+from agent.planning.registries_conf import USUAL
 from agent.planning.removal import Removal, plan_removal, roots_to_search
 from agent.planning.sheet import Occasion
 from agent.planning.standing import as_it_stands
@@ -63,13 +64,16 @@ class Reconciler:
     rules: Rules
     withdraw_after: timedelta
     stop: threading.Event
+    may_reload: bool = True
     applier: Applier = field(init=False)
     verifier: Verifier = field(init=False)
     _made: tuple[Folder, ...] = ()
     _found: NodeState | None = None
 
     def __post_init__(self) -> None:
-        self.applier = Applier(files=self.files, state=self.state, stop=self.stop)
+        self.applier = Applier(
+            files=self.files, state=self.state, runtime=self.runtime, stop=self.stop
+        )
         self.verifier = Verifier(probe=self.probe, runtime=self.runtime, clock=self.clock)
 
     def examine(self, *, apply_held: bool = False) -> Examination:
@@ -83,12 +87,20 @@ class Reconciler:
         ledger = self._load_ledger()
         in_the_way = (*self.state.problems, *runtime.problems, *needs_restart(runtime, ledger))
         roots = roots_in_use(runtime, ledger)
-        node = self._look(ledger, roots=roots, hosts=hosts, settled=runtime.settled)
+        node = self._look(
+            ledger,
+            roots=roots,
+            hosts=hosts,
+            settled=runtime.settled,
+            conf=runtime.registries_conf,
+        )
         occasion = Occasion(
             now=self.clock.now(),
             withdraw_after=self.withdraw_after,
             apply_held=apply_held,
             failures=self.verifier.failures,
+            proven=self.verifier.proven(runtime),
+            may_reload=self.may_reload,
         )
         plan, answers = self._plan(desires, node, occasion, runtime)
         return Examination(
@@ -137,18 +149,19 @@ class Reconciler:
         """
         with self.state.exclusive():
             roots = self._roots_to_search()
-            node = self._look(self._load_ledger(), roots=roots)
-            removal = plan_removal(node)
+            node = self._look(self._load_ledger(), roots=roots, conf=USUAL)
+            removal = plan_removal(node, USUAL, may_reload=self.may_reload)
             applied = self.applier.apply(
                 removal.steps, ledger=removal.ledger, known=node.ledger, roots=roots
             )
             for problem in (*applied.refused, *removal.unread):
-                raise NodeTrouble(problem)
+                if problem.reason is not Reason.NEEDS_RELOAD:
+                    raise NodeTrouble(problem)
             self.state.remove_all()  # under the lock: the next pass begins with a new record
-        return removal
+        return replace(removal, left=(*removal.left, *applied.refused))
 
     def _roots_to_search(self) -> tuple[Folder, ...]:
-        usual = {root: self.files.read(root) for root in default_roots()}
+        usual = {root: self.files.read(root) for root in (*default_roots(), *USUAL.folders)}
         try:
             return roots_to_search(self.runtime.observe().roots, usual=usual)
         except NodeTrouble:
@@ -240,14 +253,22 @@ class Reconciler:
         roots: tuple[Folder, ...],
         hosts: Iterable[str] = (),
         settled: bool = False,
+        conf: RegistriesConf | None = None,
     ) -> NodeView:
         for root in roots:
             self.files.check_linked(root)
         names = {root: self.files.names(root) for root in roots}
-        folders = folders_to_read(roots=roots, names=names, hosts=hosts, ledger=ledger)
+        folders = folders_to_read(roots=roots, names=names, hosts=hosts, ledger=ledger, conf=conf)
         self._found = self._node_state((*roots, *folders))
         found = {folder: self.files.read(folder) for folder in folders}
-        return NodeView(roots=roots, names=names, found=found, ledger=ledger, settled=settled)
+        return NodeView(
+            roots=roots,
+            names=names,
+            found=found,
+            ledger=ledger,
+            settled=settled,
+            registries_conf=conf,
+        )
 
     def _plan(
         self, desires: Desires, node: NodeView, occasion: Occasion, runtime: RuntimeView

@@ -42,6 +42,7 @@ class Settings:
     cluster_domain: str
     host_root: Path
     runtime: str
+    may_reload: bool
     listen: ListenAddress
     node_name: str
     probe_interval_seconds: float
@@ -153,6 +154,7 @@ def _settings(values: dict[str, Any], environment: Mapping[str, str]) -> Setting
         cluster_domain=values["cluster_domain"],
         host_root=values["host_root"],
         runtime=values["runtime"],
+        may_reload=values["disrupt"] != "none",
         listen=values["listen"],
         node_name=values["node_name"] or environment.get("NODE_NAME") or socket.gethostname(),
         probe_interval_seconds=values["probe_interval"],

@@ -56,6 +56,14 @@ class Verifier:
     failures: dict[RegistryName, int] = field(default_factory=dict)
     _proofs: dict[str, _Kept] = field(default_factory=dict)
 
+    def proven(self, runtime: RuntimeView) -> Mapping[str, Route]:
+        """The routes that this very runtime was seen to take when it was last asked, by host."""
+        return {
+            host: kept.route
+            for host, kept in self._proofs.items()
+            if kept.proof.effective and kept.identity == runtime.identity
+        }
+
     def verify(
         self, *, plan: Plan, desires: Desires, runtime: RuntimeView, answers: Answers
     ) -> Verified:
@@ -115,7 +123,7 @@ class Verifier:
         spread = 1 + random.uniform(-PROOF_JITTER, PROOF_JITTER)  # noqa: S311 - no secret, a herd
         for host, proof in proofs.items():
             kept[host] = _Kept(
-                proof=proof,
+                proof=_of_route(proof, routes[host]),
                 route=routes[host],
                 identity=runtime.identity,
                 until=now + PROOF_SECONDS * spread,
@@ -150,6 +158,13 @@ class Verifier:
             strict_reason=probe.strict_reason if probe else None,
             anchors=route.anchors if route else (),
         )
+
+
+def _of_route(proof: Proof, route: Route) -> Proof:
+    """The proof, unless the runtime got its answer from another endpoint than it should ask."""
+    if not proof.effective or proof.authority in {"", route.endpoint.authority}:
+        return proof
+    return Proof(reason=Reason.RUNTIME_IGNORES_FILES, detail=f"it still asks {proof.authority}")
 
 
 def _failed_probe(registry: RegistryName, route: Route, result: ProbeResult) -> Iterable[Problem]:

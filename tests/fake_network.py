@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.planning.model import (
     CA_FILE,
+    DROP_IN_FILE,
     HOSTS_FILE,
     Folder,
     FoundFolder,
@@ -15,10 +16,12 @@ from agent.planning.model import (
     ProbeResult,
     ProbeStep,
     Proof,
+    RegistriesConf,
     Route,
     RuntimeView,
 )
 from agent.planning.pem import find_certificates
+from agent.planning.registries_conf import USUAL
 from tests.fakes import FakeHostFiles
 
 
@@ -53,6 +56,56 @@ class FakeProbe:
                 detail="signed by unknown authority",
             )
         return ProbeResult(reached=frozenset({ProbeStep.TCP, ProbeStep.TLS, ProbeStep.API}))
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeCrio:
+    """Reads the fake disk as CRI-O would: drop-ins when reloaded, certificates at every pull."""
+
+    files: FakeHostFiles
+    network: Network
+    conf: RegistriesConf = USUAL
+    loaded: dict[str, str] = field(default_factory=dict)
+    deaf: NodeTrouble | None = None
+    reloads: int = 0
+
+    def observe(self) -> RuntimeView:
+        return RuntimeView(
+            kind="crio",
+            version="1.36.3",
+            pid=7,
+            socket=HostPath("/var/run/crio/crio.sock"),
+            config_file=HostPath("/etc/crio/crio.conf"),
+            roots=(),
+            identity="crio 1",
+            settled=True,
+            registries_conf=self.conf,
+        )
+
+    def signature(self) -> Hashable:
+        return "crio 1"
+
+    def reload(self) -> None:
+        if self.deaf is not None:
+            raise self.deaf
+        self.reloads += 1
+        content = self.files.tree.get(f"{USUAL.drop_ins.path}/{DROP_IN_FILE}") or b""
+        found = tomllib.loads(content.decode()).get("registry", [])
+        self.loaded = {item["prefix"]: item["location"] for item in found}
+
+    def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:  # noqa: ARG002 - the port's
+        return {host: self.pull(host) for host in hosts}
+
+    def pull(self, host: str) -> Proof:
+        """What the pull of an absent tag meets now."""
+        place = self.loaded.get(host)
+        if place is None:
+            return Proof(reason=Reason.RUNTIME_IGNORES_FILES, detail=f"lookup {host}: no such host")
+        ca = self.files.tree.get(f"{USUAL.certificates.path}/{place}/{CA_FILE}") or b""
+        ders = tuple(find_certificates(ca.decode("latin-1")))
+        if self.network.works(f"https://{place.removesuffix(':443')}", ders):
+            return Proof(reason=None, detail="manifest unknown", authority=place)
+        return Proof(reason=Reason.PULL_FAILED, detail="x509", authority=place)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +149,9 @@ class FakeRuntime:
 
     def signature(self) -> Hashable:
         return self.identity
+
+    def reload(self) -> None:
+        """It reads its files at every pull."""
 
     def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:  # noqa: ARG002 - the port's
         self.proved += hosts

@@ -23,7 +23,14 @@ from agent.planning.model import (
     FoundFolder,
     Missing,
 )
-from agent.planning.steps import CreateFolder, RemoveEmptyFolder, RemoveFolder, ReplaceFile
+from agent.planning.steps import (
+    CreateFolder,
+    RemoveDropIn,
+    RemoveEmptyFolder,
+    RemoveFolder,
+    ReplaceFile,
+    WriteDropIn,
+)
 from tests.anchors import NOW
 
 MACHINE_ID = "5f0c"
@@ -141,6 +148,16 @@ class FakeHostFiles:
             if path in self.tree and self.tree[path] is None:
                 raise _trouble(Reason.HOST_TAKEN, step.folder)
             self.tree[path] = step.content
+
+    def write_drop_in(self, step: WriteDropIn) -> None:
+        with self._effect(step.folder):
+            for folder in self.missing(step.folder):
+                self.tree[folder.path] = None
+            self.tree[f"{step.folder.path}/{step.name}"] = step.content
+
+    def remove_drop_in(self, step: RemoveDropIn) -> None:
+        with self._effect(step.folder):
+            self.tree.pop(f"{step.folder.path}/{step.name}", None)
 
     def remove_folder(self, step: RemoveFolder) -> None:
         with self._effect(step.folder):

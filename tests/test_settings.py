@@ -159,7 +159,7 @@ REFUSED = {
     "trust-bundle": ["secret:a/b", "configmap:a", "a=", "a=b", "file:"],
     "cluster-domain": ["cluster..local", "Cluster.local"],
     "host-root": ["/nowhere/at/all", "/dev/null"],
-    "runtime": ["crio", "docker", "podman"],
+    "runtime": ["docker", "podman"],
     "layout": ["k3s"],
     "disrupt": ["restart-in-turn", "always"],
     "listen": ["9808", ":9808", "127.0.0.1", "127.0.0.1:65536", "::1:9808"],
@@ -197,8 +197,8 @@ def test_a_switch_takes_true_or_false(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_what_comes_later_is_said_to_come_later(capsys: pytest.CaptureFixture[str]) -> None:
-    told = refusal(capsys, "--runtime", "crio")
-    assert "CRI-O is not supported by this version; use one of: auto, containerd" in told
+    told = refusal(capsys, "--runtime", "docker")
+    assert "Docker is not supported by this version; use one of: auto, containerd, crio" in told
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from agent.planning.steps import Step
 from agent.planning.trust_bundle import render_trust_file
 from agent.reconciler import Examination, Reconciler
 from tests.anchors import anchor, ders, pem
-from tests.fake_network import FakeProbe, FakeRuntime, Network
+from tests.fake_network import FakeCrio, FakeProbe, FakeRuntime, Network
 from tests.fakes import FakeClock, FakeHostFiles, FakeSource, FakeState, Faults, NoWait
 
 REFERENCE = "configmap:registry-trust/registry-trust"
@@ -101,6 +101,7 @@ class World:
     source: FakeSource = field(init=False)
     probe: FakeProbe = field(init=False)
     runtime: FakeRuntime = field(init=False)
+    crio: FakeCrio | None = None
     agent: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,6 +109,8 @@ class World:
         self.state = FakeState(faults=self.faults)
         self.source = FakeSource(answer=view_of((), {}))
         self.probe = FakeProbe(network=self.network)
+        if self.crio is not None:
+            self.crio.files, self.crio.network = self.files, self.network
         self.runtime = FakeRuntime(files=self.files, network=self.network, roots=self.roots)
         self.restart()
 
@@ -117,7 +120,7 @@ class World:
             source=self.source,
             files=self.files,
             state=self.state,
-            runtime=self.runtime,
+            runtime=self.crio or self.runtime,
             probe=self.probe,
             clock=self.clock,
             rules=self.rules,

@@ -34,7 +34,6 @@ NANOSECONDS = 1_000_000_000
 CLOCK_SECONDS = 2.0
 """How far apart a file's time and a process's start must be: /proc counts the boot in seconds."""
 RACY_NANOSECONDS = 100_000_000  # the kernel's tick is 4 or 10 ms
-SUPPORTED = ("auto", KIND)
 
 
 class CriAdapter(Protocol):
@@ -83,14 +82,22 @@ class _Known:
 class ContainerdRuntime:
     """The node's containerd. `observe` and `prove` for one thread, `signature` for any."""
 
-    def __init__(self, host_root: Path, *, setting: str, cri: CriAdapter) -> None:
-        """`setting` is that of `--runtime`."""
+    def __init__(self, host_root: Path, *, cri: CriAdapter) -> None:
         self._host_root = host_root
         self._finder = DaemonFinder(host_root)
-        self._setting = setting
         self._cri = cri
         self._known = _Known()
         self._kept: _Kept | None = None
+
+    def running(self) -> bool:
+        """Whether one runs that serves this node. Raises NodeTrouble when /proc cannot be read."""
+        daemon = self._finder.find()
+        return daemon is not None and not daemon.nested
+
+    def left_traces(self, socket: HostPath = DEFAULT_SOCKET) -> bool:
+        """Whether there is a socket, or a place for its configuration."""
+        places = (socket, HostPath(posixpath.dirname(DEFAULT_CONFIG)))
+        return any(state_of(self._host_root, place) for place in places)
 
     def observe(self) -> RuntimeView:
         """Which containerd, and where it reads per-registry files.
@@ -99,8 +106,6 @@ class ContainerdRuntime:
         running one still has the old configuration, or none. Raises NodeTrouble:
         no-runtime-found, or what the kernel refused.
         """
-        if self._setting not in SUPPORTED:
-            raise self._not_found(f"--runtime {self._setting} is not supported")
         daemon = self._finder.find()
         kept = self._kept
         if kept is not None and (kept.daemon, kept.signature) == (daemon, self.signature()):
@@ -113,6 +118,9 @@ class ContainerdRuntime:
     def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
         """Let containerd pull a tag that cannot exist from each host, and say what it met."""
         return self._cri.prove(socket=socket, hosts=hosts)
+
+    def reload(self) -> None:
+        """Nothing to do: containerd reads the files of a host at every pull."""
 
     def signature(self) -> Signature:
         """A fingerprint by a few `stat` calls, for a poll each second: when it changes, look anew.
@@ -163,7 +171,7 @@ class ContainerdRuntime:
         files, main = configuration.files, configuration.main
         effective = merge(files, version=parse_version(self._known.version))
         socket = clean(daemon.address) if daemon and daemon.address else effective.socket
-        if daemon is None and not files and not self._left_traces(socket):
+        if daemon is None and not files and not self.left_traces(socket):
             raise self._not_found(f"no containerd runs, and neither {main} nor {socket} exists")
         if not effective.serves_cri:
             raise self._not_found(f"the only containerd has its CRI plugin disabled, in {main}")
@@ -259,10 +267,6 @@ class ContainerdRuntime:
             identity=_digest(daemon, known.version, problem, state_of(self._host_root, broken)),
             problems=(problem,),
         )
-
-    def _left_traces(self, socket: HostPath) -> bool:
-        places = (socket, HostPath(posixpath.dirname(DEFAULT_CONFIG)))
-        return any(state_of(self._host_root, place) for place in places)
 
     def _not_found(self, detail: str) -> NodeTrouble:
         where = str(self._host_root)

@@ -14,7 +14,7 @@ from pathlib import Path
 from agent.errors import NodeTrouble
 from agent.node.containerd_config_reader import read_configuration
 from agent.node.node_trouble import node_trouble
-from agent.node.processes import Daemon, find_daemons, start_time
+from agent.node.processes import Daemon, containerd_options, find_daemons, start_time
 from agent.planning.containerd_config_file import clean
 from agent.planning.containerd_merge import merge
 from agent.planning.model import HostPath
@@ -43,7 +43,7 @@ class DaemonFinder:
         ):
             return known
         with node_trouble(where=HostPath("/proc"), doing="looking for containerd"):
-            found = find_daemons(self._proc)
+            found = find_daemons(self._proc, program="containerd", options=containerd_options)
         self._daemon = min(found, key=self._rank, default=None)
         self._searched = self._monotonic()
         return self._daemon

@@ -42,7 +42,14 @@ from agent.node.leftovers import (
 )
 from agent.node.node_trouble import node_trouble
 from agent.planning.model import OUR_FILES, Blocked, Folder, Found, FoundFolder, Missing
-from agent.planning.steps import CreateFolder, RemoveEmptyFolder, RemoveFolder, ReplaceFile
+from agent.planning.steps import (
+    CreateFolder,
+    RemoveDropIn,
+    RemoveEmptyFolder,
+    RemoveFolder,
+    ReplaceFile,
+    WriteDropIn,
+)
 
 MAX_FILE_BYTES = 1024 * 1024
 """More than this is no file of ours: a trust bundle comes out of an object of at most 1 MiB."""
@@ -132,6 +139,22 @@ class HostFiles:
             self._root.open(step.folder) as fd,
         ):
             replace_file(fd, step.name, step.content, mode=PUBLIC_FILE_MODE, limit=MAX_FILE_BYTES)
+
+    def write_drop_in(self, step: WriteDropIn) -> None:
+        """Like `replace_file`, in a directory that is made where it is missing."""
+        with (
+            _trouble(step.folder, f"writing {step.name}"),
+            self._root.make(step.folder) as fd,
+        ):
+            replace_file(fd, step.name, step.content, mode=PUBLIC_FILE_MODE, limit=MAX_FILE_BYTES)
+
+    def remove_drop_in(self, step: RemoveDropIn) -> None:
+        """Delete one file, durably; what is missing or is not plain is left without a word."""
+        with _trouble(step.folder, f"removing {step.name}"), self._root.find(step.folder) as place:
+            if place.missing:
+                return
+            with child(place.fd, ".") as fd:
+                _delete_in_place(fd, (step.name,))
 
     def remove_folder(self, step: RemoveFolder) -> None:
         """Take a directory out with its files, durably; what is missing already is fine.

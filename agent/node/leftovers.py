@@ -11,6 +11,7 @@ from stat import S_ISDIR, S_ISREG
 
 from agent.node.durable import OURS, half_made, look, names_in, remove_empty, unlink
 from agent.node.host_root import child
+from agent.planning.authorities import parse_authority
 from agent.planning.hostnames import registry_of
 from agent.planning.model import OUR_FILES
 
@@ -40,15 +41,17 @@ def sweep(root: int, name: str) -> None:
     """Clear what stands under a name in a root of all that was left half-made. Raises OSError.
 
     Where there is nothing to clear nothing is tried, so that a read-only file system is no error.
-    A directory whose name is no cluster hostname is somebody else's, and not looked into; one that
-    is forbidden to us, or gone in this moment, is left alone.
+    A directory whose name is no cluster hostname and no endpoint is somebody else's, and not looked
+    into; one that is forbidden to us, or gone in this moment, is left alone.
     """
     info = look(root, name)
-    if info is None or not S_ISDIR(info.st_mode):
+    if info is None:
         return
-    if name.startswith((_NEW, _OLD)):
+    if not S_ISDIR(info.st_mode):
+        _unlink_files(root, HALF_MADE_FILES.intersection({name}))
+    elif name.startswith((_NEW, _OLD)):
         clear(root, name)
-    elif registry_of(name):
+    elif registry_of(name) or parse_authority(name):
         with suppress(PermissionError, FileNotFoundError), child(root, name) as folder:
             _unlink_files(folder, HALF_MADE_FILES)
 

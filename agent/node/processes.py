@@ -1,16 +1,17 @@
-"""The containerd daemons of a node, found in its /proc.
+"""The runtimes' daemons of a node, found in its /proc.
 
 Only what root without capabilities may read of a foreign process is read: `comm`, `cmdline`,
 `stat`, `status`. `exe`, `environ` and `root` are denied to an agent without capabilities.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-PROGRAM = "containerd"
+Options = Callable[[Sequence[str]], Mapping[str, str] | None]
+"""What a daemon's command line sets; None for a command line that is no daemon's."""
 
 _VALUE_FLAGS = frozenset({"c", "config", "a", "address", "l", "log-level", "root", "state"})
 """Flags of the daemon that take a value (1.5 to 2.4, cmd/containerd/command/main.go, App)."""
@@ -20,24 +21,33 @@ _STATE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """A running containerd. `start_time` is in clock ticks since boot: with `pid`, its identity.
+    """A running daemon. `start_time` is in clock ticks since boot: with `pid`, its identity.
 
-    `config` and `address` are what its command line says, empty where it says nothing. `nested`
-    is one inside a container (kind, Docker in Docker): not this node's.
+    `options` are what its command line says, by the flags' long names. `nested` is one inside a
+    container (kind, Docker in Docker): not this node's.
     """
 
     pid: int
     start_time: int
-    config: str
-    address: str
+    options: Mapping[str, str]
     nested: bool
 
+    @property
+    def config(self) -> str:
+        """The configuration file that it was told to read; empty when it was told none."""
+        return self.options.get("config", "")
 
-def find_daemons(proc: Path) -> tuple[Daemon, ...]:
-    """Every containerd that runs now, the longest-running first; none without a /proc."""
+    @property
+    def address(self) -> str:
+        """The socket that containerd was told to serve; empty when it was told none."""
+        return self.options.get("address", "")
+
+
+def find_daemons(proc: Path, *, program: str, options: Options) -> tuple[Daemon, ...]:
+    """Every daemon of a program that runs now, the longest-running first; none without a /proc."""
     if not proc.is_dir():
         return ()
-    found = [daemon for entry in proc.iterdir() for daemon in _daemon(entry)]
+    found = [daemon for entry in proc.iterdir() for daemon in _daemon(entry, program, options)]
     return tuple(sorted(found, key=lambda daemon: (daemon.start_time, daemon.pid)))
 
 
@@ -61,7 +71,7 @@ def started_at(proc: Path, daemon: Daemon) -> float | None:
     return boot[0] + daemon.start_time / os.sysconf("SC_CLK_TCK") if boot else None
 
 
-def daemon_options(arguments: Sequence[str]) -> dict[str, str] | None:
+def containerd_options(arguments: Sequence[str]) -> dict[str, str] | None:
     """What the daemon's command line sets, by long name; None for a subcommand such as `publish`.
 
     Read as Go's flag package does: one dash or two, the value after `=` or as the next argument.
@@ -78,24 +88,23 @@ def daemon_options(arguments: Sequence[str]) -> dict[str, str] | None:
     return options
 
 
-def _daemon(entry: Path) -> Iterator[Daemon]:
+def _daemon(entry: Path, name: str, read_options: Options) -> Iterator[Daemon]:
     """The daemon of one entry of /proc, if it is one. A process may vanish at any moment."""
     if not entry.name.isdigit():
         return
     with suppress(OSError):
-        if (entry / "comm").read_text(encoding="utf-8", errors="replace") != f"{PROGRAM}\n":
+        if (entry / "comm").read_text(encoding="utf-8", errors="replace") != f"{name}\n":
             return
         line = (entry / "cmdline").read_text(encoding="utf-8", errors="surrogateescape")
         program, *arguments = line.removesuffix("\0").split("\0")
-        options = daemon_options(arguments)
+        options = read_options(arguments)
         started = start_time(entry.parent, int(entry.name))
-        if options is None or started is None or program.rpartition("/")[2] != PROGRAM:
+        if options is None or started is None or program.rpartition("/")[2] != name:
             return
         yield Daemon(
             pid=int(entry.name),
             start_time=started,
-            config=options.get("config", ""),
-            address=options.get("address", ""),
+            options=options,
             nested=_is_nested(entry),
         )
 

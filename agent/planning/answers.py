@@ -5,7 +5,7 @@ Planning stays pure: it looks into `Answers`, raises `Unanswered` with all that 
 called again with more. The loop ends because every question is asked once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.planning.model import ProbeResult, Proof, Route
@@ -38,6 +38,10 @@ class Answers:
 
         Raises Unanswered while it was not tried.
         """
-        if host not in self.proofs:
-            raise Unanswered(routes=frozenset(), hosts=frozenset({host}))
-        return self.proofs[host]
+        return self.proofs_of((host,))[0]
+
+    def proofs_of(self, hosts: Sequence[str]) -> tuple[Proof, ...]:
+        """The same of several names, asked at once."""
+        if untried := frozenset(hosts).difference(self.proofs):
+            raise Unanswered(routes=frozenset(), hosts=untried)
+        return tuple(self.proofs[host] for host in hosts)

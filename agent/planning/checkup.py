@@ -81,7 +81,7 @@ def _runtime_check(runtime: RuntimeView, problems: Sequence[Problem]) -> Check:
     process = f"process {runtime.pid}" if runtime.pid else unseen
     found = f"{runtime.kind} {runtime.version or 'of unknown version'}, {process}"
     if not problems:
-        roots = " and ".join(root.path for root in runtime.roots) or "nothing"
+        roots = " and ".join(place.path for place in runtime.places) or "nothing"
         found = f"{found}, reads {roots}"
     return Check(subject="runtime", found=found, problems=tuple(problems))
 

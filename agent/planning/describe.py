@@ -20,10 +20,13 @@ from agent.planning.secrets import REDACTED, may_be_secret
 from agent.planning.steps import (
     AwaitReaders,
     CreateFolder,
+    ReloadRuntime,
+    RemoveDropIn,
     RemoveEmptyFolder,
     RemoveFolder,
     ReplaceFile,
     Step,
+    WriteDropIn,
 )
 
 
@@ -31,8 +34,8 @@ from agent.planning.steps import (
 class Preview:
     """What a pass would do: steps, their diff, and what the runtime itself needs.
 
-    `action` is what would be done to the runtime: none or restart. `change_needed` is a diff of
-    its own configuration that a person must make.
+    `action` is what would be done to the runtime, or what it needs of a person: none, reload or
+    restart. `change_needed` is a diff of its own configuration that a person must make.
     """
 
     steps: tuple[Step, ...]
@@ -50,23 +53,32 @@ def describe_step(step: Step) -> str:
     """One line: what is done, and where."""
     match step:
         case CreateFolder(folder=folder):
-            return f"create {folder.path}"
+            text = f"create {folder.path}"
         case ReplaceFile(folder=folder, name=name):
-            return f"replace {file_path(folder, name)}"
+            text = f"replace {file_path(folder, name)}"
+        case WriteDropIn(folder=folder, name=name):
+            text = f"write {file_path(folder, name)}"
+        case ReloadRuntime():
+            text = "reload the runtime"
         case AwaitReaders():
-            return "wait for pulls that read the old files"
+            text = "wait for pulls that read the old files"
         case RemoveFolder(folder=folder):
-            return f"remove {folder.path}"
+            text = f"remove {folder.path}"
         case RemoveEmptyFolder(folder=folder):
-            return f"remove {folder.path} if it is empty"
+            text = f"remove {folder.path} if it is empty"
+        case RemoveDropIn(folder=folder, name=name):
+            text = f"remove {file_path(folder, name)}"
         case _:
             assert_never(step)
+    return text
 
 
 def files_written(steps: Iterable[Step]) -> int:
     """How many files the steps write."""
     return sum(
-        len(step.files) if isinstance(step, CreateFolder) else isinstance(step, ReplaceFile)
+        len(step.files)
+        if isinstance(step, CreateFolder)
+        else isinstance(step, ReplaceFile | WriteDropIn)
         for step in steps
     )
 
@@ -123,8 +135,11 @@ def _final_contents(
         if isinstance(step, CreateFolder):
             for name, content in step.files:
                 yield step.folder, name, content
-        elif isinstance(step, ReplaceFile):
+        elif isinstance(step, ReplaceFile | WriteDropIn):
             yield step.folder, step.name, step.content
+        elif isinstance(step, RemoveDropIn):
+            if _content(found, step.folder, step.name) is not None:
+                yield step.folder, step.name, None
         elif isinstance(step, RemoveFolder):
             for name in step.names:
                 if _content(found, step.folder, name) is not None:

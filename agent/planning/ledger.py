@@ -15,7 +15,15 @@ from hashlib import sha256
 from typing import Any
 
 from agent.planning.model import Folder, Found, FoundFolder, HostPath, Missing
-from agent.planning.steps import CreateFolder, RemoveEmptyFolder, RemoveFolder, ReplaceFile, Step
+from agent.planning.steps import (
+    CreateFolder,
+    RemoveDropIn,
+    RemoveEmptyFolder,
+    RemoveFolder,
+    ReplaceFile,
+    Step,
+    WriteDropIn,
+)
 
 SCHEMA = 1
 
@@ -79,6 +87,8 @@ def settle(ledger: Ledger, *, steps: Iterable[Step]) -> Ledger:
         if isinstance(step, RemoveFolder):
             for name in step.names:
                 entries.pop(file_path(step.folder, name), None)
+        elif isinstance(step, RemoveDropIn):
+            entries.pop(file_path(step.folder, step.name), None)
         elif isinstance(step, RemoveEmptyFolder):
             gone.add(step.folder)
     made = tuple(folder for folder in ledger.made if folder not in gone)
@@ -171,7 +181,7 @@ def _writes(steps: Iterable[Step]) -> list[tuple[Folder, str, bytes]]:
     for step in steps:
         if isinstance(step, CreateFolder):
             writes += [(step.folder, name, content) for name, content in step.files]
-        elif isinstance(step, ReplaceFile):
+        elif isinstance(step, ReplaceFile | WriteDropIn):
             writes.append((step.folder, step.name, step.content))
     return writes
 

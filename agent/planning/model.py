@@ -21,7 +21,8 @@ HostPath = NewType("HostPath", str)
 HTTPS_PORT, MAX_PORT = 443, 65535
 HOSTS_FILE = "hosts.toml"
 CA_FILE = "ca.crt"
-OUR_FILES = (HOSTS_FILE, CA_FILE)
+DROP_IN_FILE = "50-registry-node-agent.conf"
+OUR_FILES = (HOSTS_FILE, CA_FILE, DROP_IN_FILE)
 HEADER = (
     "# Managed by registry-node-agent. Changes here are overwritten; "
     "remove with: registry-node-agent remove\n"
@@ -100,8 +101,13 @@ class Endpoint:
     @property
     def url(self) -> str:
         """`https://10.96.0.50`, `https://10.96.0.50:5000`, `https://[fd00::1]:5000`."""
+        return f"https://{self.authority.removesuffix(f':{HTTPS_PORT}')}"
+
+    @property
+    def authority(self) -> str:
+        """`10.96.0.50:443`, `[fd00::1]:5000`: the port is always there."""
         host = f"[{self.address}]" if self.address.version == 6 else str(self.address)  # noqa: PLR2004
-        return f"https://{host}" if self.port == HTTPS_PORT else f"https://{host}:{self.port}"
+        return f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,10 +218,30 @@ Found: TypeAlias = Missing | Blocked | FoundFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistriesConf:
+    """Where CRI-O is told of registries: by one drop-in of ours, and by certificates per endpoint.
+
+    `prefixes` are the names that others have configured, and the file that does. `reloads_itself`
+    means that it watches the drop-ins; else they are read when it is reloaded.
+    """
+
+    drop_ins: Folder
+    certificates: Folder
+    prefixes: Mapping[str, HostPath] = field(default_factory=dict)
+    reloads_itself: bool = False
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        """The directories that are shared with others."""
+        return (self.drop_ins, self.certificates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeView:
     """The container runtime, and where it looks for per-registry configuration.
 
-    `roots` are the folders that get a directory per hostname. `version` is empty while unknown.
+    `roots` are the folders that get a directory per hostname, where it reads hosts.toml files;
+    `registries_conf` is where else it is told of registries. `version` is empty while unknown.
     `identity` changes whenever the process, its version or its configuration files change.
     `change_needed` is a unified diff of the runtime's own configuration, for a person to make.
     `settled` means that the process was started after its configuration was last changed: while
@@ -234,6 +260,12 @@ class RuntimeView:
     change_needed: str = ""
     settled: bool = False
     silence: Problem | None = None
+    registries_conf: RegistriesConf | None = None
+
+    @property
+    def places(self) -> tuple[Folder, ...]:
+        """The folders that it reads per-registry configuration from."""
+        return self.registries_conf.folders if self.registries_conf else self.roots
 
     @property
     def title(self) -> str:
@@ -278,10 +310,12 @@ class Proof:
     """What the runtime answered to the pull of a tag that cannot exist.
 
     `reason` is None when the answer came from the registry ("not found"): the route is effective.
+    `authority` is the `address:port` that the runtime says it asked, where it says so.
     """
 
     reason: Reason | None
     detail: str
+    authority: str = ""
 
     @property
     def effective(self) -> bool:

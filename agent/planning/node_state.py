@@ -61,6 +61,7 @@ _REASONS: Mapping[State, frozenset[Reason]] = {
             Reason.EXTERNAL_NAME,
             Reason.HEADLESS,
             Reason.BAD_ADDRESS,
+            Reason.NO_IPV4_ADDRESS,
             Reason.NO_PORT,
             Reason.PLAIN_HTTP_PORT,
             Reason.AMBIGUOUS_PORT,
@@ -73,6 +74,9 @@ _REASONS: Mapping[State, frozenset[Reason]] = {
             Reason.ALL_ANCHORS_REVOKED,
             Reason.RUNTIME_CONFIG_BROKEN,
             Reason.LEGACY_MIRRORS,
+            Reason.REGISTRIES_CONF_BROKEN,
+            Reason.USER_REGISTRIES_CONF,
+            Reason.PREFIX_TAKEN,
             Reason.HOST_TAKEN,
             Reason.SHADOWED,
             Reason.SYMLINK_REFUSED,
@@ -81,6 +85,7 @@ _REASONS: Mapping[State, frozenset[Reason]] = {
     ),
     State.UNSUPPORTED: frozenset({Reason.NO_RUNTIME_FOUND}),
     State.NEEDS_RESTART: frozenset({Reason.CONFIG_PATH_UNSET, Reason.NEEDS_RESTART}),
+    State.NEEDS_RELOAD: frozenset({Reason.NEEDS_RELOAD}),
     State.HELD: frozenset({Reason.HELD}),
 }
 """Every other reason makes a node degraded."""

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agent.errors import Problem, Reason
+from agent.planning.authorities import parse_authority
 from agent.planning.hostnames import registry_of
 from agent.planning.ledger import Ledger
-from agent.planning.model import Folder, Found, Missing, RuntimeView
+from agent.planning.model import Folder, Found, Missing, RegistriesConf, RuntimeView
 from agent.planning.ownership import Ownership, judge_owner
 
 
@@ -14,7 +15,8 @@ from agent.planning.ownership import Ownership, judge_owner
 class NodeView:
     """The roots that the runtime reads, the names in each, and what stands under our names.
 
-    `settled`: no other root is read, so that what we once wrote elsewhere is read by nobody.
+    Where the runtime is CRI-O, they are the directories of `registries_conf`. `settled`: no other
+    root is read, so that what we once wrote elsewhere is read by nobody.
     """
 
     roots: tuple[Folder, ...]
@@ -22,11 +24,17 @@ class NodeView:
     found: Mapping[Folder, Found] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     settled: bool = False
+    registries_conf: RegistriesConf | None = None
 
     def owner(self, folder: Folder) -> Ownership:
         """Whose the directory is."""
         found = self.found.get(folder, Missing())
         return judge_owner(folder=folder, found=found, ledger=self.ledger)
+
+    def is_read(self, folder: Folder) -> bool:
+        """Whether the runtime looks into it."""
+        conf = self.registries_conf
+        return folder.parent in self.roots or (conf is not None and folder == conf.drop_ins)
 
     def host_folders(self) -> Iterator[Folder]:
         """Every folder in a present root that was looked at, in the order of the roots."""
@@ -36,13 +44,15 @@ class NodeView:
 
 def roots_in_use(runtime: RuntimeView, ledger: Ledger) -> tuple[Folder, ...]:
     """Where files of ours may be read from: while it is not settled, wherever we ever wrote too."""
-    earlier = () if runtime.settled else (folder.parent for folder in ledger.folders())
+    if runtime.registries_conf is not None:
+        return runtime.registries_conf.folders
+    earlier = () if runtime.settled else _roots_written(ledger)
     return tuple(dict.fromkeys((*runtime.roots, *earlier)))
 
 
 def needs_restart(runtime: RuntimeView, ledger: Ledger) -> tuple[Problem, ...]:
     """The problem of a runtime whose changed configuration names other roots than we wrote to."""
-    written = {folder.parent for folder in ledger.folders()}
+    written = set(_roots_written(ledger))
     if runtime.settled or runtime.problems or not written or written == set(runtime.roots):
         return ()
     return (
@@ -54,17 +64,27 @@ def needs_restart(runtime: RuntimeView, ledger: Ledger) -> tuple[Problem, ...]:
     )
 
 
+def _roots_written(ledger: Ledger) -> Iterator[Folder]:
+    """The roots in which we ever made a hostname's directory."""
+    return (folder.parent for folder in ledger.folders() if registry_of(folder.name))
+
+
 def folders_to_read(
     *,
     roots: Iterable[Folder],
     names: Mapping[Folder, tuple[str, ...]],
     hosts: Iterable[str],
     ledger: Ledger,
+    conf: RegistriesConf | None,
 ) -> tuple[Folder, ...]:
     """The folders that a pass must read: wanted ones, recorded ones, and what may be ours."""
     hosts = tuple(hosts)
     folders = set(ledger.folders())
-    for root in roots:
+    shared = conf.folders if conf else ()
+    if conf is not None:
+        known = filter(parse_authority, names.get(conf.certificates, ()))
+        folders |= {conf.drop_ins, *map(conf.certificates.child, known)}
+    for root in (root for root in roots if root not in shared):
         folders |= {root.child(host) for host in hosts}
         folders |= {root.child(name) for name in names.get(root, ()) if registry_of(name)}
     return tuple(sorted(folders))

@@ -11,9 +11,11 @@ from typing import TypeAlias, assert_never
 
 from agent.errors import Problem, Reason
 from agent.planning.containerd_hosts import parse_hosts_file, render_hosts_file
+from agent.planning.crio_drop_in import parse_drop_in, render_drop_in
 from agent.planning.ledger import Ledger, content_hash, file_path
 from agent.planning.model import (
     CA_FILE,
+    DROP_IN_FILE,
     HEADER,
     HOSTS_FILE,
     OUR_FILES,
@@ -92,6 +94,9 @@ def read_route(files: Mapping[str, bytes]) -> Route | None:
 
 def is_exactly_ours(name: str, content: bytes) -> bool:
     """Whether the content is, to the byte, what we would render for what it says."""
+    if name == DROP_IN_FILE:
+        entries = parse_drop_in(content)
+        return bool(entries) and render_drop_in(entries) == content
     if name == HOSTS_FILE:
         endpoint = parse_hosts_file(content)
         return endpoint is not None and render_hosts_file(endpoint) == content

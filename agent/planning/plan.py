@@ -4,19 +4,20 @@ Every decision is made directory by directory, because a crash can leave two of 
 states; a plan made from any such state ends at the same place.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from agent.errors import Problem
 from agent.planning.answers import Answers, Unanswered
+from agent.planning.crio_plan import plan_drop_in
 from agent.planning.desires import Desires
 from agent.planning.ledger import Ledger, confirm
 from agent.planning.model import RegistryName, Route
 from agent.planning.node_view import NodeView
 from agent.planning.sheet import Occasion, Sheet
 from agent.planning.steps import Step
-from agent.planning.unwanted import leave_unread_roots, review_unwanted
+from agent.planning.unwanted import leave_unread, review_unwanted
 from agent.planning.wanted import place
 
 
@@ -38,14 +39,28 @@ def make_plan(*, desires: Desires, node: NodeView, occasion: Occasion, answers: 
     """The plan. Raises Unanswered with all that must be tried before it can be made."""
     ledger = confirm(node.ledger, found=node.found)
     sheet = Sheet(node=node, occasion=occasion, answers=answers, ledger=ledger)
-    tasks = [partial(place, sheet, desire) for desire in desires.wanted]
-    leave_unread_roots(sheet)
-    questions = [*map(_question, [*tasks, partial(review_unwanted, sheet, desires)])]
-    routes = frozenset[Route]().union(*(question.routes for question in questions if question))
-    hosts = frozenset[str]().union(*(question.hosts for question in questions if question))
+    *decisions, last = _tasks(sheet, desires)
+    _ask(decisions)
+    _ask([last])
+    return _plan(sheet, desires)
+
+
+def _tasks(sheet: Sheet, desires: Desires) -> tuple[Callable[[], None], ...]:
+    """What is to be decided; the last one needs all the others."""
+    conf = sheet.node.registries_conf
+    if conf is not None:
+        return tuple(plan_drop_in(sheet, conf, desires))
+    wanted = (partial(place, sheet, desire) for desire in desires.wanted)
+    return (*wanted, partial(review_unwanted, sheet, desires), partial(leave_unread, sheet))
+
+
+def _ask(tasks: Iterable[Callable[[], None]]) -> None:
+    """Do the tasks. Raises Unanswered with all that any of them must know first."""
+    asked = [question for task in tasks if (question := _question(task)) is not None]
+    routes = frozenset[Route]().union(*(question.routes for question in asked))
+    hosts = frozenset[str]().union(*(question.hosts for question in asked))
     if routes or hosts:
         raise Unanswered(routes=routes, hosts=hosts)
-    return _plan(sheet, desires)
 
 
 def _question(task: Callable[[], None]) -> Unanswered | None:

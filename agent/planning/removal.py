@@ -3,24 +3,27 @@
 What another tool has changed since is left where it is, and said.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.errors import Problem, Reason
+from agent.planning.crio_present import read_drop_in
 from agent.planning.folder_steps import Draft
 from agent.planning.ledger import Ledger, adopt
 from agent.planning.model import (
     CA_FILE,
+    DROP_IN_FILE,
     HOSTS_FILE,
     Blocked,
     Folder,
     Found,
     FoundFolder,
     Missing,
+    RegistriesConf,
 )
 from agent.planning.node_view import NodeView
-from agent.planning.ownership import Ours, is_as_written
-from agent.planning.steps import RemoveFolder, Step
+from agent.planning.ownership import Ours, is_as_written, is_exactly_ours
+from agent.planning.steps import ReloadRuntime, RemoveDropIn, RemoveFolder, Step
 
 _NOT_A_PLACE_OF_OURS = frozenset({Reason.SYMLINK_REFUSED, Reason.HOST_TAKEN})
 """What stands there is a link, which was never followed, or no directory: none of ours is in it."""
@@ -48,16 +51,10 @@ def roots_to_search(
     return tuple(dict.fromkeys((*present, *places)))
 
 
-def plan_removal(node: NodeView) -> Removal:
+def plan_removal(node: NodeView, conf: RegistriesConf, *, may_reload: bool) -> Removal:
     """What puts the node back. Folders of lost ledgers are recognised by their content."""
-    ledger = node.ledger
-    for folder in node.host_folders():
-        owner = node.owner(folder)
-        if isinstance(owner, Ours) and not owner.in_ledger:
-            ledger = adopt(ledger, folder=folder, files=owner.files)
-    removals: list[Step] = []
-    left: list[Problem] = []
-    unread: list[Problem] = []
+    ledger = _adopted(node, conf)
+    draft, left, unread = Draft(), list[Problem](), list[Problem]()
     for folder in ledger.folders():
         found = node.found.get(folder, Missing())
         if isinstance(found, Blocked):
@@ -70,16 +67,44 @@ def plan_removal(node: NodeView) -> Removal:
             for name, content in found.files.items()
             if is_as_written(folder=folder, name=name, content=content, ledger=ledger)
         }
+        if ledger.has(folder, DROP_IN_FILE):
+            left += _drop_in_left(folder, found, ours)
+            draft.routes += _without_drop_in(folder, ours, may_reload=may_reload)
+            continue
         left += [_left(folder, name, _CHANGED) for name in found.files if name not in ours]
         if CA_FILE in ours and HOSTS_FILE not in ours and _names_our_ca(found):
             ours.remove(CA_FILE)
             left.append(_left(folder, CA_FILE, _NEEDED))
         left += [_left(folder, name, _THEIRS) for name in found.others]
-        removals.append(RemoveFolder(folder=folder, names=tuple(sorted(ours))))
-    draft = Draft(removals=removals)
+        draft.removals.append(RemoveFolder(folder=folder, names=tuple(sorted(ours))))
     if not unread:  # else they stay on record, for the removal that is repeated
         draft.remove_made(ledger.made)
     return Removal(steps=draft.steps(), left=tuple(left), unread=tuple(unread), ledger=ledger)
+
+
+def _adopted(node: NodeView, conf: RegistriesConf) -> Ledger:
+    """The record, with what is ours by its content."""
+    ledger = node.ledger
+    for folder in node.host_folders():
+        owner = node.owner(folder)
+        if isinstance(owner, Ours) and not owner.in_ledger:
+            ledger = adopt(ledger, folder=folder, files=owner.files)
+    drop_in = read_drop_in(node, conf)
+    if drop_in is not None and is_exactly_ours(DROP_IN_FILE, drop_in):
+        ledger = adopt(ledger, folder=conf.drop_ins, files={DROP_IN_FILE: drop_in})
+    return ledger
+
+
+def _drop_in_left(folder: Folder, found: FoundFolder, ours: Container[str]) -> list[Problem]:
+    is_changed = DROP_IN_FILE in found.files and DROP_IN_FILE not in ours
+    return [_left(folder, DROP_IN_FILE, _CHANGED)] if is_changed else []
+
+
+def _without_drop_in(folder: Folder, ours: Container[str], *, may_reload: bool) -> list[Step]:
+    if DROP_IN_FILE not in ours:
+        return []
+    reload = [ReloadRuntime()] if may_reload else []
+    return [RemoveDropIn(folder=folder, name=DROP_IN_FILE), *reload]
 
 
 def _is_taken(found: Found) -> bool:

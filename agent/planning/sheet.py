@@ -21,12 +21,18 @@ from agent.planning.trust_bundle import parse_trust_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """The pass's circumstances. `failures` counts failed probes in a row, by registry."""
+    """The pass's circumstances. `failures` counts failed probes in a row, by registry.
+
+    `proven` are the routes that the runtime was seen to take lately, by hostname. `may_reload`:
+    the runtime may be told to read its configuration again.
+    """
 
     now: datetime
     withdraw_after: timedelta
     apply_held: bool = False
     failures: Mapping[RegistryName, int] = field(default_factory=dict)
+    proven: Mapping[str, Route] = field(default_factory=dict)
+    may_reload: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,12 +58,12 @@ class Sheet:
         if not ours.in_ledger:
             self.ledger = adopt(self.ledger, folder=folder, files=ours.files)
 
-    def will_stand(self, registry: RegistryName, folder: Folder, route: Route) -> None:
+    def will_stand(self, registry: RegistryName, host: str, route: Route) -> None:
         """Note the route that a hostname will have after the steps, to be tried then."""
         self.routes.setdefault(registry, route)
         hosts = self.hosts.setdefault(registry, [])
-        if folder.name not in hosts:
-            hosts.append(folder.name)
+        if host not in hosts:
+            hosts.append(host)
 
     def keep(
         self, registry: RegistryName, folder: Folder, ours: Ours, revoked: frozenset[str]
@@ -71,6 +77,10 @@ class Sheet:
             self.draft.fewer(folder=folder, ders=left)
             return
         self.draft.remove(folder)
+        self.report_all_revoked(registry)
+
+    def report_all_revoked(self, registry: RegistryName) -> None:
+        """Say that nothing is left to verify a registry with."""
         self.report(
             Problem(
                 reason=Reason.ALL_ANCHORS_REVOKED,

@@ -47,9 +47,35 @@ class RemoveEmptyFolder:
     folder: Folder
 
 
-Step: TypeAlias = CreateFolder | ReplaceFile | AwaitReaders | RemoveFolder | RemoveEmptyFolder
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteDropIn:
+    """Put one file of ours into a directory that others use too; it is made where it is missing."""
+
+    folder: Folder
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveDropIn:
+    """Delete it again."""
+
+    folder: Folder
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRuntime:
+    """Let the runtime read its per-registry configuration again; no container notices."""
+
+
+Write: TypeAlias = CreateFolder | ReplaceFile | WriteDropIn
+Removal: TypeAlias = RemoveFolder | RemoveEmptyFolder | RemoveDropIn
+Step: TypeAlias = Write | Removal | AwaitReaders | ReloadRuntime
 
 
 def folders_of(steps: Iterable[Step]) -> frozenset[Folder]:
     """The folders in which the steps do something."""
-    return frozenset(step.folder for step in steps if not isinstance(step, AwaitReaders))
+    return frozenset(
+        step.folder for step in steps if not isinstance(step, AwaitReaders | ReloadRuntime)
+    )

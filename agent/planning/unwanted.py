@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from agent.planning.desires import Desires
 from agent.planning.hostnames import registry_of
-from agent.planning.model import Folder, RegistryName, Route
+from agent.planning.model import DROP_IN_FILE, Folder, RegistryName, Route
 from agent.planning.ownership import Ours
 from agent.planning.revocation import without_revoked
 from agent.planning.sheet import Sheet
+from agent.planning.steps import RemoveDropIn
 from agent.planning.withdrawal import judge_withdrawal
 
 
@@ -23,8 +24,8 @@ def review_unwanted(sheet: Sheet, desires: Desires) -> None:
         sheet.adopt(folder, owner)
         verdict = judge_withdrawal(
             registry=registry,
-            folder=folder,
-            ours=owner,
+            place=folder.path,
+            route=owner.route,
             desires=desires,
             ledger=sheet.node.ledger,
             occasion=sheet.occasion,
@@ -44,10 +45,14 @@ def review_unwanted(sheet: Sheet, desires: Desires) -> None:
     sheet.ledger = replace(sheet.ledger, unwanted_since=since)
 
 
-def leave_unread_roots(sheet: Sheet) -> None:
-    """Directories of ours in roots that the runtime no longer reads."""
+def leave_unread(sheet: Sheet) -> None:
+    """What we wrote where the runtime no longer reads: other roots, or another runtime's files."""
     for folder in sheet.ledger.folders() if sheet.node.settled and sheet.node.roots else ():
-        if folder.parent not in sheet.node.roots and sheet.is_there(folder):
+        if sheet.node.is_read(folder) or not sheet.is_there(folder):
+            continue
+        if sheet.ledger.has(folder, DROP_IN_FILE):
+            sheet.draft.removals.append(RemoveDropIn(folder=folder, name=DROP_IN_FILE))
+        else:
             sheet.draft.remove(folder)
 
 
@@ -57,4 +62,4 @@ def _watch_on(
     """Go on probing what is kept although its Service, or its bundle, is unknown now."""
     left = without_revoked(route.ders, revoked)
     if left:
-        sheet.will_stand(registry, folder, replace(route, ders=left))
+        sheet.will_stand(registry, folder.name, replace(route, ders=left))

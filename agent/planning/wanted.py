@@ -33,35 +33,45 @@ def place(sheet: Sheet, desire: Desire) -> None:
     )
     example = routes[0] if routes else desire.proven
     for folder, owner in owners.items():
+        judged = partial(
+            decide,
+            sheet,
+            desire,
+            folder.name,
+            wanted,
+            example=example,
+            fallback=FALLBACK in sheet.node.names.get(folder.parent, ()),
+        )
         _report_shadow(sheet, desire, folder)
         match owner:
             case Foreign(problem=problem):
                 sheet.report(replace(problem, registry=str(desire.registry)))
             case Nobodys():
-                decision = _decide(sheet, desire, folder, wanted, own=None, example=example)
+                decision = judged(own=None)
                 if decision.route is not None:
                     sheet.draft.create(folder=folder, route=decision.route)
             case Ours(route=own):
                 sheet.adopt(folder, owner)
-                decision = _decide(sheet, desire, folder, wanted, own=own, example=example)
+                decision = judged(own=own)
                 _change(sheet, desire, folder, owner, decision)
             case _:
                 assert_never(owner)
 
 
-def _decide(
+def decide(
     sheet: Sheet,
     desire: Desire,
-    folder: Folder,
+    host: str,
     wanted: Endpoint,
     *,
     own: Route | None,
     example: Route | None,
+    fallback: bool,
 ) -> Decision:
-    """A directory without a route of its own gets what the example's would be changed to.
+    """A hostname without a route of its own gets what the example's would be changed to.
 
     That is the route of a sibling, else the one that was last seen to work. Unless the name is
-    pulled by other means already, which must not become worse.
+    pulled by other means already, which must not become worse: `fallback` is somebody's `_default`.
     """
     change = partial(
         decide_change,
@@ -75,9 +85,9 @@ def _decide(
     else:
         decision = decide_creation(
             desire=desire,
-            host=folder.name,
+            host=host,
             wanted=wanted,
-            fallback=FALLBACK in sheet.node.names.get(folder.parent, ()),
+            fallback=fallback,
             apply_held=sheet.occasion.apply_held,
             answers=sheet.answers,
         )
@@ -86,7 +96,7 @@ def _decide(
     if decision.problem is not None:
         sheet.report(decision.problem)
     if decision.route is not None:
-        sheet.will_stand(desire.registry, folder, decision.route)
+        sheet.will_stand(desire.registry, host, decision.route)
     return decision
 
 

@@ -13,8 +13,7 @@ from agent.errors import Problem, Reason
 from agent.planning.answers import Answers
 from agent.planning.desires import Desires
 from agent.planning.ledger import Ledger
-from agent.planning.model import Folder, ProbeStep, RegistryName
-from agent.planning.ownership import Ours
+from agent.planning.model import HostPath, ProbeStep, RegistryName, Route
 from agent.planning.sheet import Occasion
 
 
@@ -30,40 +29,41 @@ class Withdrawal:
 def judge_withdrawal(
     *,
     registry: RegistryName,
-    folder: Folder,
-    ours: Ours,
+    place: HostPath,
+    route: Route | None,
     desires: Desires,
     ledger: Ledger,
     occasion: Occasion,
     answers: Answers,
 ) -> Withdrawal:
-    """What becomes of a directory of ours whose name is not wanted.
+    """What becomes of what we wrote for a name that is not wanted, at that place on the node.
 
-    Raises Unanswered while it depends on whether its endpoint still serves.
+    `route` is None where it is damaged. Raises Unanswered while it depends on whether its endpoint
+    still serves.
     """
     if registry in desires.withdrawn:
         return Withdrawal(remove=True)
-    since = ledger.unwanted_since.get(folder.path)
+    since = ledger.unwanted_since.get(place)
     if not desires.certain:
         return Withdrawal(remove=False, unwanted_since=since)
     if registry in desires.kept:
         return Withdrawal(remove=False)
-    if occasion.apply_held or _is_released(ours, desires):
+    if occasion.apply_held or _is_released(route, desires):
         return Withdrawal(remove=True)
-    return _judge_silence(registry, ours, desires, since, occasion, answers)
+    return _judge_silence(registry, route, desires, since, occasion, answers)
 
 
 def _judge_silence(
     registry: RegistryName,
-    ours: Ours,
+    route: Route | None,
     desires: Desires,
     since: datetime | None,
     occasion: Occasion,
     answers: Answers,
 ) -> Withdrawal:
     """What becomes of a directory whose registry is gone, or has other names now."""
-    if _still_serves(ours, answers):
-        detail = f"nothing asks for {_names(registry, desires)} any more, yet {_url(ours)} serves"
+    if _still_serves(route, answers):
+        detail = f"nothing asks for {_names(registry, desires)} any more, yet {_url(route)} serves"
         return Withdrawal(
             remove=False,
             problem=_problem(Reason.UNLABELLED_STILL_SERVING, registry, detail),
@@ -79,11 +79,11 @@ def _judge_silence(
     return Withdrawal(remove=True)
 
 
-def _is_released(ours: Ours, desires: Desires) -> bool:
+def _is_released(route: Route | None, desires: Desires) -> bool:
     """Whether the Service that has the address now says by annotation that old names may go."""
-    return ours.route is not None and any(
-        ours.route.endpoint.address in desire.addresses
-        and str(ours.route.endpoint.address) in desire.released
+    return route is not None and any(
+        route.endpoint.address in desire.addresses
+        and str(route.endpoint.address) in desire.released
         for desire in desires.wanted
     )
 
@@ -94,8 +94,8 @@ def _names(registry: RegistryName, desires: Desires) -> str:
     return "other names of it" if wanted else "it"
 
 
-def _url(ours: Ours) -> str:
-    return ours.route.endpoint.url if ours.route else "its endpoint"
+def _url(route: Route | None) -> str:
+    return route.endpoint.url if route else "its endpoint"
 
 
 def _problem(reason: Reason, registry: RegistryName, detail: str) -> Problem:
@@ -104,5 +104,5 @@ def _problem(reason: Reason, registry: RegistryName, detail: str) -> Problem:
     )
 
 
-def _still_serves(ours: Ours, answers: Answers) -> bool:
-    return ours.route is not None and ProbeStep.TLS in answers.probe(ours.route).reached
+def _still_serves(route: Route | None, answers: Answers) -> bool:
+    return route is not None and ProbeStep.TLS in answers.probe(route).reached

@@ -81,6 +81,13 @@ class Crio(Closing):
         return self._process
 
     @property
+    def pid_on_node(self) -> int:
+        """The process id that it has in the node's own namespace."""
+        status = Path(f"/proc/{self.process.program_pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("NSpid:"))
+        return int(line.split()[-1])
+
+    @property
     def cri(self) -> Cri:
         """Its CRI services."""
         if self._cri is None:

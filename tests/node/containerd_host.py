@@ -40,11 +40,10 @@ class Host:
 
     root: Path
     cri: FakeCri = field(default_factory=FakeCri)
-    setting: str = "auto"
 
     def __post_init__(self) -> None:
         (self.root / "proc").mkdir()
-        self.runtime = ContainerdRuntime(self.root, setting=self.setting, cri=self.cri)
+        self.runtime = ContainerdRuntime(self.root, cri=self.cri)
 
     def write(self, path: str, text: str) -> Path:
         place = self.root / path.lstrip("/")

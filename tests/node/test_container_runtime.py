@@ -129,11 +129,6 @@ def test_a_containerd_without_cri_is_no_runtime(host: Host):
         host.runtime.observe()
 
 
-def test_another_runtime_is_not_supported_yet(tmp_path: Path):
-    with pytest.raises(NodeTrouble, match="--runtime crio is not supported"):
-        Host(tmp_path, setting="crio").runtime.observe()
-
-
 def test_a_socket_that_is_not_containerds_tells_no_version(host: Host):
     host.cri.answer = ("cri-o", "1.37.0")
 

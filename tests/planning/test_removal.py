@@ -10,6 +10,7 @@ from agent.planning.ledger import Ledger, adopt
 from agent.planning.model import CA_FILE, HOSTS_FILE, Blocked, Folder, HostPath
 from agent.planning.node_view import NodeView
 from agent.planning.ownership import Foreign
+from agent.planning.registries_conf import USUAL
 from agent.planning.removal import plan_removal
 from tests.planning.histories import FOREIGN_HOSTS, Past, Wish, foreign_folders, pasts, wishes
 from tests.worlds import LONG, ROOT, World, converged, service
@@ -102,7 +103,9 @@ def test_of_a_directory_that_is_none_any_more(sentence: str) -> None:
     folder = ROOT.child(LONG)
     ledger = adopt(Ledger(), folder=folder, files={CA_FILE: b"ours"})
     blocked = Blocked(reason=reason, detail="so it was found")
-    removal = plan_removal(NodeView(roots=(ROOT,), found={folder: blocked}, ledger=ledger))
+    removal = plan_removal(
+        NodeView(roots=(ROOT,), found={folder: blocked}, ledger=ledger), USUAL, may_reload=True
+    )
     told = {"left": removal.left, "unread": removal.unread}
     assert [problem.reason for problem in told.pop(told_as)] == [reason]
     assert list(told.values()) == [()]

@@ -11,7 +11,6 @@ from agent.planning.desires import Desire, Desires
 from agent.planning.known_good import KnownGood
 from agent.planning.ledger import Ledger
 from agent.planning.model import ProbeResult, ProbeStep, RegistryName
-from agent.planning.ownership import Ours
 from agent.planning.sheet import Occasion
 from agent.planning.withdrawal import Withdrawal, judge_withdrawal
 from tests.anchors import NOW
@@ -44,8 +43,8 @@ def judge(
     present = None if damaged else route()
     return judge_withdrawal(
         registry=KNATIVE,
-        folder=FOLDER,
-        ours=Ours(files={}, route=present, in_ledger=True),
+        place=FOLDER.path,
+        route=present,
         desires=desires,
         ledger=Ledger(unwanted_since={FOLDER.path: since} if since else {}),
         occasion=Occasion(now=NOW, withdraw_after=WITHDRAW_AFTER, apply_held=apply_held),

@@ -49,7 +49,7 @@ class Ground:
 
     def observe(self) -> RuntimeView:
         cri = CriClient(self.seen)
-        return ContainerdRuntime(self.seen, setting="auto", cri=cri).observe()
+        return ContainerdRuntime(self.seen, cri=cri).observe()
 
     def write_hosts(self, view: RuntimeView) -> None:
         for root in view.roots:
@@ -101,7 +101,7 @@ def refused_to_start(ground: Ground, case: Case) -> None:
     """The real program ends at once, and we say so of a runtime that still runs on older files."""
     ground.configure({})
     ground.node.start_containerd(config=None)
-    runtime = ContainerdRuntime(ground.seen, setting="auto", cri=CriClient(ground.seen))
+    runtime = ContainerdRuntime(ground.seen, cri=CriClient(ground.seen))
     before = runtime.observe()
     ground.configure(case.files)
     view = runtime.observe()

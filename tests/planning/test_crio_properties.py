@@ -1,0 +1,117 @@
+"""What holds for every plan where the runtime is CRI-O."""
+
+from collections.abc import Callable
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from agent.errors import NodeTrouble, Problem, Reason
+from agent.planning.crio_drop_in import parse_drop_in, render_drop_in
+from agent.planning.model import DROP_IN_FILE
+from agent.planning.registries_conf import USUAL
+from tests.fake_network import FakeCrio, Network
+from tests.fakes import CrashNow, FakeHostFiles
+from tests.planning.histories import Wish, wishes
+from tests.worlds import World, after_each_step, endpoint
+
+DROP_IN = f"{USUAL.drop_ins.path}/{DROP_IN_FILE}"
+pasts = st.lists(wishes(withdrawing=True), max_size=3)
+DEAF = NodeTrouble(Problem(reason=Reason.NEEDS_RELOAD, where=DROP_IN, detail="it is deaf"))
+
+
+def crio_world(past: list[Wish] = []) -> tuple[World, FakeCrio]:  # noqa: B006 - never changed
+    crio = FakeCrio(files=FakeHostFiles(), network=Network())
+    world = World(crio=crio)
+    for folder in ("/etc/containers", *(folder.path for folder in USUAL.folders)):
+        world.files.tree[folder] = None
+    for wish in past:
+        wish.come_true(world)
+        world.run()
+    return world, crio
+
+
+def pulled_by(crio: FakeCrio) -> list[str]:
+    return [host for host in crio.loaded if crio.pull(host).effective]
+
+
+def still_pulled(crio: FakeCrio, hosts: list[str]) -> Callable[[], None]:
+    def look() -> None:
+        assert [host for host in hosts if not crio.pull(host).effective] == []
+
+    return look
+
+
+@given(past=pasts, wish=wishes())
+def test_what_was_pulled_before_is_pulled_at_every_step(past: list[Wish], wish: Wish) -> None:
+    world, crio = crio_world(past)
+    wish.come_true(world)
+    asked = {item.registry for item in wish.services}
+    pulled = [host for host in pulled_by(crio) if any(str(name.name) in host for name in asked)]
+    event(f"{len(pulled)} were pulled")
+    after_each_step(world, world.plan().steps, still_pulled(crio, pulled))
+
+
+@given(past=pasts, wish=wishes())
+def test_two_passes_leave_nothing_to_do(past: list[Wish], wish: Wish) -> None:
+    """The second removes the certificates that the first one left to those who still used them."""
+    world, _ = crio_world(past)
+    wish.come_true(world)
+    world.run()
+    world.run()
+    assert world.plan().steps == ()
+    before = world.tree()
+    world.run()
+    assert world.tree() == before
+
+
+@given(past=pasts, wish=wishes(), cut_at=st.integers(1, 12))
+def test_a_pass_cut_anywhere_is_made_good_by_the_next_ones(
+    past: list[Wish], wish: Wish, cut_at: int
+) -> None:
+    world, crio = crio_world(past)
+    wish.come_true(world)
+    world.faults.at, world.faults.error = world.faults.effects + cut_at, CrashNow()
+    try:
+        world.run()
+    except CrashNow:
+        event("was cut")
+    world.restart()
+    world.run()
+    world.run()
+    assert world.plan().steps == ()
+    assert crio.loaded == {
+        host: place.authority
+        for host, place in parse_drop_in(world.files.tree.get(DROP_IN) or b"").items()
+    } or not all(crio.pull(host).effective for host in crio.loaded)
+
+
+@given(past=pasts, wish=wishes())
+def test_what_a_runtime_that_was_not_reloaded_uses_stays(past: list[Wish], wish: Wish) -> None:
+    world, crio = crio_world(past)
+    wish.come_true(world)
+    pulled = pulled_by(crio)
+    crio.deaf = DEAF
+    for _ in range(3):
+        world.run()
+        assert [host for host in pulled if not crio.pull(host).effective] == []
+
+
+@given(past=pasts)
+def test_removal_leaves_nothing(past: list[Wish]) -> None:
+    world, _ = crio_world()
+    before = world.tree()
+    for wish in past:
+        wish.come_true(world)
+        world.run()
+    assert world.agent.remove().left == ()
+    assert world.tree() == before
+
+
+@given(
+    entries=st.dictionaries(
+        st.sampled_from(["a.b.svc", "a.b.svc:443", "a.b.svc.cluster.local:5000"]),
+        st.sampled_from([endpoint(), endpoint("10.96.0.51", 443)]),
+    )
+)
+def test_a_drop_in_reads_back(entries: dict[str, object]) -> None:
+    assert parse_drop_in(render_drop_in(entries)) == entries  # type: ignore[arg-type]
