@@ -10,20 +10,19 @@ from collections.abc import Mapping
 
 from agent.planning.change import union
 from agent.planning.crio_drop_in import render_drop_in
-from agent.planning.crio_present import endpoint_folders, read_drop_in, read_entries
+from agent.planning.crio_present import endpoint_folders, read_drop_in
 from agent.planning.ledger import adopt
 from agent.planning.model import CA_FILE, DROP_IN_FILE, Endpoint, RegistriesConf, Route
 from agent.planning.ownership import Foreign, Nobodys, Ours
 from agent.planning.sheet import Sheet
 from agent.planning.steps import CreateFolder, RemoveDropIn, RemoveFolder, ReplaceFile, WriteDropIn
-from agent.planning.trust_bundle import parse_trust_file, render_trust_file
+from agent.planning.trust_bundle import render_trust_file
 
 
 def write_files(sheet: Sheet, conf: RegistriesConf, routes: Mapping[str, Route]) -> bool:
     """The steps to these routes; whether the drop-in changes."""
-    used = set(read_entries(sheet.node, conf).values())
     for endpoint, ders in _anchors(routes).items():
-        _write_anchors(sheet, conf, endpoint, ders, used=endpoint in used)
+        _write_anchors(sheet, conf, endpoint, ders)
     before = read_drop_in(sheet.node, conf)
     entries = {host: route.endpoint for host, route in routes.items()}
     after = render_drop_in(entries) if entries else None
@@ -46,25 +45,19 @@ def drop_unused(sheet: Sheet, conf: RegistriesConf, routes: Mapping[str, Route])
 
 
 def _write_anchors(
-    sheet: Sheet, conf: RegistriesConf, endpoint: Endpoint, ders: tuple[bytes, ...], *, used: bool
+    sheet: Sheet, conf: RegistriesConf, endpoint: Endpoint, ders: tuple[bytes, ...]
 ) -> None:
-    """An endpoint's certificates.
-
-    Where the drop-in sends nobody, a runtime that was not reloaded may yet: it is only added to.
-    """
-    folder = conf.certificates.child(endpoint.authority)
+    """The certificates that an endpoint is verified with."""
+    folder, content = conf.certificates.child(endpoint.authority), render_trust_file(ders)
     match sheet.node.owner(folder):
         case Nobodys():
-            files = ((CA_FILE, render_trust_file(ders)),)
-            sheet.draft.anchors.append(CreateFolder(folder=folder, files=files))
+            step = CreateFolder(folder=folder, files=((CA_FILE, content),))
+            sheet.draft.anchors.append(step)
         case Ours(files=there) as ours:
             sheet.adopt(folder, ours)
-            present = there.get(CA_FILE, b"")
-            kept = () if used else parse_trust_file(present) or ()
-            content = render_trust_file(union(kept, ders))
-            if content != present:
-                step = ReplaceFile(folder=folder, name=CA_FILE, content=content)
-                sheet.draft.anchors.append(step)
+            if content != there.get(CA_FILE):
+                change = ReplaceFile(folder=folder, name=CA_FILE, content=content)
+                sheet.draft.anchors.append(change)
         case Foreign(problem=problem):
             sheet.report(problem)
 

@@ -12,7 +12,7 @@ from agent.planning.registries_conf import USUAL
 from tests.fake_network import FakeCrio, Network
 from tests.fakes import CrashNow, FakeHostFiles
 from tests.planning.histories import Wish, wishes
-from tests.worlds import World, after_each_step, endpoint
+from tests.worlds import World, after_each_step, bundle, endpoint, service
 
 DROP_IN = f"{USUAL.drop_ins.path}/{DROP_IN_FILE}"
 pasts = st.lists(wishes(withdrawing=True), max_size=3)
@@ -49,6 +49,35 @@ def test_what_was_pulled_before_is_pulled_at_every_step(past: list[Wish], wish: 
     pulled = [host for host in pulled_by(crio) if any(str(name.name) in host for name in asked)]
     event(f"{len(pulled)} were pulled")
     after_each_step(world, world.plan().steps, still_pulled(crio, pulled))
+
+
+def test_so_it_is_when_ca_and_endpoint_change_together() -> None:
+    world, crio = moved_world()
+    pulled = pulled_by(crio)
+    assert pulled
+    after_each_step(world, world.plan().steps, still_pulled(crio, pulled))
+    assert {crio.pull(host).authority for host in pulled} == {"10.96.0.51:5000"}
+
+
+def test_so_it_is_when_nobody_reloads_it_and_it_goes_on_with_what_it_loaded() -> None:
+    world, crio = moved_world()
+    pulled = pulled_by(crio)
+    crio.deaf = DEAF
+    for _ in range(3):
+        assert Reason.NEEDS_RELOAD in world.reasons()
+        still_pulled(crio, pulled)()
+    assert {crio.pull(host).authority for host in pulled} == {"10.96.0.50:5000"}
+
+
+def moved_world() -> tuple[World, FakeCrio]:
+    """Converged, and then the registry has another address and another CA."""
+    world, crio = crio_world()
+    world.serve("10.96.0.50", signed_by=1)
+    world.ask(service("10.96.0.50"), trust=bundle(1))
+    assert world.run().in_sync
+    world.serve("10.96.0.51", signed_by=2)
+    world.ask(service("10.96.0.51"), trust=bundle(2))
+    return world, crio
 
 
 @given(past=pasts, wish=wishes())
