@@ -5,6 +5,7 @@ nginx's graceful reload: the listening sockets stay open all the time, new worke
 and old ones finish what they began.
 """
 
+import json
 from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,10 @@ class Basic:
 Answers = Images | Failure | Bearer | Basic
 IMAGES = Images()
 PULL_SECRET = ("puller", "of-the-ground")
+# As docker-registry says it; clients tell less when there are no details.
+_UNAUTHORIZED = json.dumps(
+    {"errors": [{"code": "UNAUTHORIZED", "message": "authentication required", "detail": []}]}
+)
 _TOKEN = "of-the-ground"  # noqa: S105 - opens nothing but a test's own registry
 
 
@@ -115,22 +120,26 @@ def _location(answers: Answers) -> str:
         case Failure(status=status):
             return f"      return {status};"
         case Bearer(realm=realm):
-            return f"""\
+            challenge = f'Bearer realm="{realm}",service="ground"'
+            return _guarded(forward, secret=f"Bearer {_TOKEN}", challenge=challenge)
+        case Basic():
+            secret = f"Basic {encoded(PULL_SECRET)}"
+            return _guarded(forward, secret=secret, challenge='Basic realm="ground"')
+        case Images():
+            return forward
+
+
+def _guarded(forward: str, *, secret: str, challenge: str) -> str:
+    return f"""\
       error_page 401 = @challenge;
-      if ($http_authorization != "Bearer {_TOKEN}") {{ return 401; }}
+      if ($http_authorization != "{secret}") {{ return 401; }}
 {forward}
     }}
     location @challenge {{
-      add_header WWW-Authenticate 'Bearer realm="{realm}",service="ground"' always;
+      default_type application/json;
+      add_header WWW-Authenticate '{challenge}' always;
       add_header Docker-Distribution-Api-Version registry/2.0 always;
-      return 401 '{{"errors": [{{"code": "UNAUTHORIZED"}}]}}';"""
-        case Basic():
-            return f"""\
-      if ($http_authorization != "Basic {encoded(PULL_SECRET)}") {{ return 401; }}
-      add_header WWW-Authenticate 'Basic realm="ground"' always;
-{forward}"""
-        case Images():
-            return forward
+      return 401 '{_UNAUTHORIZED}';"""
 
 
 def encoded(secret: tuple[str, str]) -> str:
