@@ -6,10 +6,11 @@ the next pass sweeps what is half made and plans anew from what it finds.
 
 import threading
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from agent.errors import NodeTrouble, Problem
+from agent.planning.fights import Fights, fought_over
 from agent.planning.hostnames import registry_of
 from agent.planning.ledger import Ledger, intend, settle
 from agent.planning.model import Folder
@@ -25,7 +26,7 @@ from agent.planning.steps import (
     WriteDropIn,
     folders_of,
 )
-from agent.ports import HostFiles, Runtime, State
+from agent.ports import Clock, HostFiles, Runtime, State
 
 READERS_SECONDS = 2.0
 """How long one who has read the old hosts.toml gets to read the CA file that it names.
@@ -63,14 +64,16 @@ def nothing_done(
     return Applied(done=(), ledger=ledger, unfinished=folders_of(steps), refused=refused)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Applier:
     """The only hand that changes the node."""
 
     files: HostFiles
     state: State
     runtime: Runtime
+    clock: Clock
     stop: threading.Event
+    _fights: Fights = field(default_factory=Fights)
 
     def apply(
         self, steps: tuple[Step, ...], *, ledger: Ledger, known: Ledger, roots: Iterable[Folder]
@@ -79,16 +82,19 @@ class Applier:
 
         A folder that refuses a step is left at that, and the others get theirs. The record of it
         stays what was intended: the step that was refused may be half done. Nothing is done at
-        all when the intent cannot be put on record.
+        all when the intent cannot be put on record. What others undo each time is left alone.
         """
         refused = [_of(*item) for root in roots for item in self.files.sweep(root).items()]
+        paused = self._fights.paused(steps, now=self.clock.monotonic())
+        allowed = tuple(step for step in steps if not _is_in(step, paused))
         try:
-            ledger = intend(ledger, steps=steps, made=self._missing(steps))
+            ledger = intend(ledger, steps=allowed, made=self._missing(allowed))
             if ledger != known or self.state.problems:
                 self.state.save_ledger(ledger)
         except NodeTrouble as trouble:
             return nothing_done(steps, ledger=ledger, refused=(*refused, trouble.problem))
-        done, troubles = self._perform_each(steps)
+        done, troubles = self._perform_each(steps, paused)
+        self._fights = self._fights.after(done, now=self.clock.monotonic())
         refused += [_of(folder, problem) for folder, problem in troubles.items()]
         unfinished = folders_of(set(steps).difference(done))
         settled = settle(ledger, steps=[step for step in done if not _is_in(step, unfinished)])
@@ -101,15 +107,15 @@ class Applier:
         return Applied(done=done, ledger=settled, unfinished=unfinished, refused=tuple(refused))
 
     def _perform_each(
-        self, steps: Iterable[Step]
+        self, steps: Iterable[Step], paused: Iterable[Folder]
     ) -> tuple[tuple[Step, ...], dict[Folder | None, Problem]]:
         """The steps that were done, and the first refusal of each folder that refused one.
 
-        None stands for the runtime. A wait for readers that a stop cut short leaves what follows
+        A paused one counts as refused. None stands for the runtime. A wait for readers that a stop cut short leaves what follows
         it to the next process.
         """
         done: list[Step] = []
-        refused: dict[Folder | None, Problem] = {}
+        refused: dict[Folder | None, Problem] = {folder: fought_over(folder) for folder in paused}
         for step in steps:
             if _is_in(step, refused) or (refused and isinstance(step, _NEEDS_ALL_BEFORE)):
                 continue

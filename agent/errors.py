@@ -66,6 +66,7 @@ class Reason(StrEnum):
     ANOTHER_AGENT = "another-agent"
     LEDGER_UNREADABLE = "ledger-unreadable"
     CHANGED_BY_OTHERS = "changed-by-others"
+    FOUGHT_OVER = "fought-over"
 
     # The registry cannot be reached as the runtime would.
     CONNECTION_REFUSED = "connection-refused"
@@ -159,6 +160,9 @@ REMEDIES: dict[Reason, str] = {
     Reason.ANOTHER_AGENT: "stop the other agent on this node first",
     Reason.LEDGER_UNREADABLE: "nothing: our own files are recognised by their content",
     Reason.CHANGED_BY_OTHERS: "remove it by hand if nobody needs it",
+    Reason.FOUGHT_OVER: (
+        "find the program that deletes or changes the directory, and have it leave this one alone"
+    ),
     Reason.CONNECTION_REFUSED: "check that the registry's pods are ready and kube-proxy is running",
     Reason.TIMEOUT: "check network policies and the path from this node to the ClusterIP",
     Reason.UNREACHABLE: "check this node's route to the ClusterIP",

@@ -72,7 +72,11 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self.applier = Applier(
-            files=self.files, state=self.state, runtime=self.runtime, stop=self.stop
+            files=self.files,
+            state=self.state,
+            runtime=self.runtime,
+            clock=self.clock,
+            stop=self.stop,
         )
         self.verifier = Verifier(probe=self.probe, runtime=self.runtime, clock=self.clock)
 

@@ -67,7 +67,7 @@ def content_hash(content: bytes) -> str:
 def intend(ledger: Ledger, *, steps: Iterable[Step], made: Iterable[Folder]) -> Ledger:
     """The record to make durable before the steps begin: what is there now, and what may be."""
     entries = dict(ledger.entries)
-    for folder, name, content in _writes(steps):
+    for folder, name, content in writes_of(steps):
         path = file_path(folder, name)
         before = entries[path].hashes if path in entries else frozenset()
         entries[path] = Entry(folder=folder, name=name, hashes=before | {content_hash(content)})
@@ -78,7 +78,7 @@ def settle(ledger: Ledger, *, steps: Iterable[Step]) -> Ledger:
     """The record after the steps are done: only what is there now."""
     steps = tuple(steps)
     entries = dict(ledger.entries)
-    for folder, name, content in _writes(steps):
+    for folder, name, content in writes_of(steps):
         entries[file_path(folder, name)] = Entry(
             folder=folder, name=name, hashes=frozenset({content_hash(content)})
         )
@@ -176,7 +176,8 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _writes(steps: Iterable[Step]) -> list[tuple[Folder, str, bytes]]:
+def writes_of(steps: Iterable[Step]) -> list[tuple[Folder, str, bytes]]:
+    """Every write of the steps, in their order: directory, name, content."""
     writes: list[tuple[Folder, str, bytes]] = []
     for step in steps:
         if isinstance(step, CreateFolder):
