@@ -111,8 +111,8 @@ class Applier:
     ) -> tuple[tuple[Step, ...], dict[Folder | None, Problem]]:
         """The steps that were done, and the first refusal of each folder that refused one.
 
-        A paused one counts as refused. None stands for the runtime. A wait for readers that a stop cut short leaves what follows
-        it to the next process.
+        A paused one counts as refused. None stands for the runtime. A wait for readers that a stop
+        cut short leaves what follows it to the next process.
         """
         done: list[Step] = []
         refused: dict[Folder | None, Problem] = {folder: fought_over(folder) for folder in paused}

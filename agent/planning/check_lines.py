@@ -75,6 +75,7 @@ _REASONS: dict[Line, tuple[Reason, ...]] = {
         Reason.PERMISSION_DENIED,
         Reason.IO_ERROR,
         Reason.CHANGED_BY_OTHERS,
+        Reason.FOUGHT_OVER,
     ),
     Line.PULL: (
         Reason.CONNECTION_REFUSED,
