@@ -15,8 +15,8 @@ from agent.node.container_runtime import CriAdapter
 from agent.node.containerd_config_reader import State, matching_paths, state_of
 from agent.node.crio_config_reader import read_crio_config, read_files
 from agent.node.loopback_names import resolves_to_loopback
-from agent.node.node_trouble import node_trouble
 from agent.node.processes import Daemon, find_daemons, start_time
+from agent.node.remembered_daemon import RememberedDaemon
 from agent.node.systemd import Systemd
 from agent.planning.containerd_merge import parse_version
 from agent.planning.model import DROP_IN_FILE, HostPath, Proof, RuntimeView
@@ -48,6 +48,7 @@ class CrioRuntime:
         self._proc = host_root / "proc"
         self._cri = cri
         self._systemd = systemd
+        self._remembered = RememberedDaemon(self._proc, self._search)
         self._daemon: Daemon | None = None
         self._version_of: tuple[Daemon, State] | None = None
         self._version = ""
@@ -55,11 +56,11 @@ class CrioRuntime:
 
     def running(self) -> bool:
         """Whether a CRI-O runs on this node. Raises NodeTrouble when /proc cannot be read."""
-        return self._find() is not None
+        return self._remembered.find() is not None
 
     def observe(self) -> RuntimeView:
         """Which CRI-O, and what else it reads. Raises NodeTrouble: what the kernel refused."""
-        daemon = self._daemon = self._find()
+        daemon = self._daemon = self._remembered.find()
         config = read_crio_config(self._host_root, daemon.options if daemon else {})
         silence = self._learn_version(daemon, config.socket)
         theirs = (HostPath(f"{CONTAINERS}/registries.conf"), *self._drop_ins_of_others())
@@ -114,9 +115,8 @@ class CrioRuntime:
             )
         _REST.wait(RELOAD_SECONDS)
 
-    def _find(self) -> Daemon | None:
-        with node_trouble(where=HostPath("/proc"), doing="looking for CRI-O"):
-            found = find_daemons(self._proc, program="crio", options=crio_options)
+    def _search(self) -> Daemon | None:
+        found = find_daemons(self._proc, program="crio", options=crio_options)
         return next((daemon for daemon in found if not daemon.nested), None)
 
     def _learn_version(self, daemon: Daemon | None, socket: HostPath) -> Problem | None:

@@ -7,46 +7,34 @@ be read from here. Of those that are left, one that was given a configuration on
 goes before a bare one, for whoever brings a containerd of his own tells it so; then the oldest.
 """
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from agent.errors import NodeTrouble
 from agent.node.containerd_config_reader import read_configuration
-from agent.node.node_trouble import node_trouble
-from agent.node.processes import Daemon, containerd_options, find_daemons, start_time
+from agent.node.processes import Daemon, containerd_options, find_daemons
+from agent.node.remembered_daemon import RememberedDaemon
 from agent.planning.containerd_config_file import clean
 from agent.planning.containerd_merge import merge
 from agent.planning.model import HostPath
 
 DEFAULT_CONFIG = HostPath("/etc/containerd/config.toml")
-SEARCH_SECONDS = 60.0  # a better one may have been started since, such as k3s's after Docker's
 
 
 class DaemonFinder:
-    """Remembers the daemon it found, and walks through /proc again when that one has ended."""
+    """Finds it, and remembers it."""
 
-    def __init__(self, host_root: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, host_root: Path) -> None:
         self._host_root = host_root
-        self._proc = host_root / "proc"
-        self._monotonic = monotonic
-        self._daemon: Daemon | None = None
-        self._searched = 0.0
+        self._remembered = RememberedDaemon(host_root / "proc", self._search)
 
     def find(self) -> Daemon | None:
         """The daemon; None when none runs. Raises NodeTrouble when /proc cannot be read."""
-        known = self._daemon
-        if (
-            known is not None
-            and self._monotonic() - self._searched < SEARCH_SECONDS
-            and start_time(self._proc, known.pid) == known.start_time
-        ):
-            return known
-        with node_trouble(where=HostPath("/proc"), doing="looking for containerd"):
-            found = find_daemons(self._proc, program="containerd", options=containerd_options)
-        self._daemon = min(found, key=self._rank, default=None)
-        self._searched = self._monotonic()
-        return self._daemon
+        return self._remembered.find()
+
+    def _search(self) -> Daemon | None:
+        proc = self._host_root / "proc"
+        found = find_daemons(proc, program="containerd", options=containerd_options)
+        return min(found, key=self._rank, default=None)
 
     def _rank(self, daemon: Daemon) -> tuple[bool, bool, bool, bool]:
         """Smaller is better; among equals `min` takes the first, which is the oldest."""

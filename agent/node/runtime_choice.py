@@ -1,11 +1,13 @@
 """Which of the runtimes on a node is the kubelet's: as `--runtime` says, else as the node shows.
 
 Where only one runs it is that one. Where containerd and CRI-O both do, the kubelet's own
-configuration names the socket. Chosen anew with every look: a node may get another runtime.
+configuration names the socket. A node may get another runtime: it is chosen anew when the one that
+is known has ended, and once a minute.
 """
 
 import re
-from collections.abc import Hashable, Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
 from agent.node.container_runtime import ContainerdRuntime
@@ -14,6 +16,7 @@ from agent.node.crio_runtime import CrioRuntime
 from agent.node.seen_path import seen_path
 from agent.planning.model import HostPath, Proof, RuntimeView
 
+CHOICE_SECONDS = 60.0
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 _ENDPOINT = re.compile(r"^containerRuntimeEndpoint:.*crio", re.MULTILINE)
 """One line of a file that is YAML: no library, for the agent has none in this room."""
@@ -24,18 +27,29 @@ class RuntimeChoice:
     """The port `Runtime`, by whichever runtime it is."""
 
     def __init__(
-        self, host_root: Path, *, setting: str, containerd: ContainerdRuntime, crio: CrioRuntime
+        self,
+        host_root: Path,
+        *,
+        setting: str,
+        containerd: ContainerdRuntime,
+        crio: CrioRuntime,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`setting` is that of `--runtime`."""
         self._host_root = host_root
         self._setting = setting
         self._containerd = containerd
         self._crio = crio
+        self._monotonic = monotonic
         self._chosen: ContainerdRuntime | CrioRuntime = containerd
+        self._chosen_at = -CHOICE_SECONDS
 
     def observe(self) -> RuntimeView:
         """Which runtime, and what it reads. Raises NodeTrouble (no-runtime-found among others)."""
-        self._chosen = self._crio if self._is_crio() else self._containerd
+        is_fresh = self._monotonic() - self._chosen_at < CHOICE_SECONDS
+        if not (is_fresh and self._chosen.running()):
+            self._chosen = self._crio if self._is_crio() else self._containerd
+            self._chosen_at = self._monotonic()
         return self._chosen.observe()
 
     def signature(self) -> Hashable:

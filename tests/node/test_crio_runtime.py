@@ -172,7 +172,14 @@ def test_where_both_run_the_kubelet_tells(host: Host) -> None:
     host.serve()
     host.start(pid=800)
     crio = runtime_of(host)
-    choice = RuntimeChoice(host.root, setting="auto", containerd=host.runtime, crio=crio)
+    minutes = iter(range(0, 6000, 100))
+    choice = RuntimeChoice(
+        host.root,
+        setting="auto",
+        containerd=host.runtime,
+        crio=crio,
+        monotonic=lambda: next(minutes),
+    )
     host.cri.answer = ("containerd", "2.1.9")
     assert choice.observe().kind == "containerd"
     host.write(
