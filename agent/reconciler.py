@@ -25,7 +25,7 @@ from agent.planning.node_view import NodeView, folders_to_read, needs_restart, r
 from agent.planning.outcome import Outcome, RegistryStatus
 from agent.planning.plan import Plan, make_plan
 from agent.planning.registries_conf import USUAL
-from agent.planning.removal import Removal, plan_removal, roots_to_search
+from agent.planning.removal import Removal, backups_in, plan_removal, roots_to_search
 from agent.planning.sheet import Occasion
 from agent.planning.standing import as_it_stands
 from agent.planning.steps import Step, folders_of
@@ -165,11 +165,12 @@ class Reconciler:
         return replace(removal, left=(*removal.left, *applied.refused))
 
     def _roots_to_search(self) -> tuple[Folder, ...]:
-        usual = {root: self.files.read(root) for root in (*default_roots(), *USUAL.folders)}
         try:
-            return roots_to_search(self.runtime.observe().roots, usual=usual)
+            present = self.runtime.observe().roots
         except NodeTrouble:
-            return roots_to_search((), usual=usual)
+            present = ()
+        usual = (*default_roots(), *USUAL.folders, *backups_in((*present, *default_roots())))
+        return roots_to_search(present, usual={root: self.files.read(root) for root in usual})
 
     def verify(self, examination: Examination) -> Verified:
         """Try the routes of the plan: probes, and the runtime's own proof."""
