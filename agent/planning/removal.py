@@ -31,7 +31,7 @@ _NOT_A_PLACE_OF_OURS = frozenset({Reason.SYMLINK_REFUSED, Reason.HOST_TAKEN})
 _BACKUP = "_backup"
 """Where Spegel moves all that it finds in a root, to put it back when it is uninstalled.
 
-Spegel, pkg/oci/containerd.go, backupConfig. Files of ours must not come back after we are gone.
+Spegel, pkg/oci/containerd/mirror.go, backupConfig. Files of ours must not come back after we are gone.
 """
 
 _CHANGED = "it is not as we wrote it, and is left where it is"
