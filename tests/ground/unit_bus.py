@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from jeepney import DBusAddress, HeaderFields, new_error, new_method_return, new_signal
-from jeepney.low_level import Message, Parser
+from jeepney import DBusAddress, new_error, new_method_return, new_signal
+from jeepney.low_level import HeaderFields, Message, Parser
 
 from tests.ground.closing import Closing
 
