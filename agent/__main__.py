@@ -27,16 +27,10 @@ from agent.reporting.terminal import (
     say,
 )
 from agent.settings import Settings, read_settings
+from agent.sync_command import sync
 
 DONE, FAILED, WORK_TO_DO = 0, 1, 10
 INTERRUPTED = 128 + signal.SIGINT
-
-
-def sync(settings: Settings) -> int:
-    """One pass."""
-    outcome = compose(settings).reconciler.run_pass(apply_held=settings.apply_held)
-    say(texts.outcome_lines(outcome))
-    return FAILED if complain(outcome.problems) else DONE
 
 
 def plan(settings: Settings) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.loop import Loop
 from agent.node.clock import SystemClock
+from agent.node.config_turn import ConfigTurn
 from agent.node.container_runtime import ContainerdRuntime
 from agent.node.cri import CriClient
 from agent.node.crio_runtime import CrioRuntime
@@ -52,6 +53,12 @@ def compose(settings: Settings, *, follow: bool = False) -> Agent:
         files=HostFiles(settings.host_root),
         state=state,
         runtime=_runtime(settings),
+        turn=ConfigTurn(
+            settings.host_root,
+            state_dir=settings.state_dir,
+            systemd=Systemd(settings.host_root),
+            cri=CriClient(settings.host_root),
+        ),
         probe=RegistryProbe(settings.host_root, stop),
         clock=SystemClock(),
         rules=Rules(

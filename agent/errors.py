@@ -51,6 +51,8 @@ class Reason(StrEnum):
     CONFIG_PATH_UNSET = "config-path-unset"
     LEGACY_MIRRORS = "legacy-mirrors"
     NEEDS_RESTART = "needs-restart"
+    PREFLIGHT_FAILED = "preflight-failed"
+    RESTART_FAILED = "restart-failed"
     NEEDS_RELOAD = "needs-reload"
     REGISTRIES_CONF_BROKEN = "registries-conf-broken"
     USER_REGISTRIES_CONF = "user-registries-conf"
@@ -137,7 +139,10 @@ REMEDIES: dict[Reason, str] = {
     ),
     Reason.NO_RUNTIME_FOUND: "check --host-root and --runtime; containerd and CRI-O are supported",
     Reason.RUNTIME_CONFIG_BROKEN: "repair the file: the runtime would not start with it",
-    Reason.CONFIG_PATH_UNSET: "make the change shown by `plan` and restart containerd once",
+    Reason.CONFIG_PATH_UNSET: (
+        "make the change shown by `plan` and restart containerd once, or let it be done on this "
+        "node: `sync --disrupt restart-in-turn`"
+    ),
     Reason.LEGACY_MIRRORS: (
         "move registry.mirrors and registry.configs to hosts.toml files: containerd refuses them "
         "together with config_path"
@@ -149,6 +154,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.REGISTRIES_CONF_BROKEN: "repair the file: CRI-O passes over every change beside it",
     Reason.USER_REGISTRIES_CONF: "move the file away: beside it CRI-O reads nothing in /etc",
     Reason.PREFIX_TAKEN: "remove that entry, or leave this name to its owner",
+    Reason.PREFLIGHT_FAILED: "make the change shown by `plan` by hand, and restart once",
+    Reason.RESTART_FAILED: "read the unit's log: the runtime's configuration is as before",
     Reason.HOST_TAKEN: "remove the directory, or leave this registry to its owner",
     Reason.SHADOWED: "remove the other directory: containerd looks there first",
     Reason.SYMLINK_REFUSED: "replace the link by what it leads to: here none is followed",

@@ -19,7 +19,6 @@ ENVIRONMENT_PREFIX = "REGISTRY_NODE_AGENT_"
 DEFAULT_BUNDLE = "configmap:registry-trust/registry-trust"
 NOT_YET = {
     "docker": "Docker is not supported by this version",
-    "restart-in-turn": "restarting runtimes is not supported by this version",
 }
 _DURATION = re.compile(r"(?P<amount>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h)")
 MAX_SECONDS = 365 * 24 * 3600.0
@@ -221,8 +220,11 @@ FLAGS = (
         name="disrupt",
         metavar="HOW",
         default="reload",
-        convert=_choice("none", "reload"),
-        help="how far the runtime may be disturbed: none, reload (of CRI-O, interrupts nothing)",
+        convert=_choice("none", "reload", "restart-in-turn"),
+        help=(
+            "how far the runtime may be disturbed: none, reload (of CRI-O, interrupts nothing), "
+            "restart-in-turn (not for `run` in this version)"
+        ),
     ),
     Flag(
         name="listen",

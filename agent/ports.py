@@ -167,6 +167,29 @@ class Runtime(Protocol):
         ...
 
 
+class ConfigTurn(Protocol):
+    """The runtime's own configuration, where config_path has to be turned on in it.
+
+    A refusal of the node is raised as NodeTrouble.
+    """
+
+    def problems(self, runtime: RuntimeView) -> tuple[Problem, ...]:
+        """Whether the runtime is older than what we have written for it: needs-restart."""
+        ...
+
+    def is_due(self, runtime: RuntimeView) -> bool:
+        """Whether there is something to turn on, or a turn that was cut short."""
+        ...
+
+    def turn_on(self, runtime: RuntimeView) -> str:
+        """Turn it on and restart the runtime, whole or undone; what was done, one line."""
+        ...
+
+    def undo(self, *, needed: bool) -> tuple[Problem, ...]:
+        """Put the file back, unless others need it; what is left, with the reason."""
+        ...
+
+
 class Probe(Protocol):
     """The way from this node to a registry, tried as the runtime would go it."""
 

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from agent.applier import Applied, Applier, nothing_done
 from agent.errors import ClusterTrouble, NodeTrouble, Problem, Reason
 from agent.planning.answers import Answers, Unanswered
+from agent.planning.config_turn import foreign_hosts
 from agent.planning.containerd_config import default_roots
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
@@ -29,7 +30,7 @@ from agent.planning.removal import Removal, backups_in, plan_removal, roots_to_s
 from agent.planning.sheet import Occasion
 from agent.planning.standing import as_it_stands
 from agent.planning.steps import Step, folders_of
-from agent.ports import Clock, HostFiles, Probe, Runtime, Source, State
+from agent.ports import Clock, ConfigTurn, HostFiles, Probe, Runtime, Source, State
 from agent.probing import probe_all
 from agent.verifier import Verified, Verifier
 
@@ -59,6 +60,7 @@ class Reconciler:
     files: HostFiles
     state: State
     runtime: Runtime
+    turn: ConfigTurn
     probe: Probe
     clock: Clock
     rules: Rules
@@ -89,7 +91,12 @@ class Reconciler:
         )
         hosts = [host for desire in desires.wanted for host in desire.hosts]
         ledger = self._load_ledger()
-        in_the_way = (*self.state.problems, *runtime.problems, *needs_restart(runtime, ledger))
+        in_the_way = (
+            *self.state.problems,
+            *runtime.problems,
+            *self.turn.problems(runtime),
+            *needs_restart(runtime, ledger),
+        )
         roots = roots_in_use(runtime, ledger)
         node = self._look(
             ledger,
@@ -155,6 +162,7 @@ class Reconciler:
             roots = self._roots_to_search()
             node = self._look(self._load_ledger(), roots=roots, conf=USUAL)
             removal = plan_removal(node, USUAL, may_reload=self.may_reload)
+            kept = self.turn.undo(needed=bool(foreign_hosts(node, removal)))
             applied = self.applier.apply(
                 removal.steps, ledger=removal.ledger, known=node.ledger, roots=roots
             )
@@ -162,7 +170,7 @@ class Reconciler:
                 if problem.reason is not Reason.NEEDS_RELOAD:
                     raise NodeTrouble(problem)
             self.state.remove_all()  # under the lock: the next pass begins with a new record
-        return replace(removal, left=(*removal.left, *applied.refused))
+        return replace(removal, left=(*removal.left, *applied.refused, *kept))
 
     def _roots_to_search(self) -> tuple[Folder, ...]:
         try:
@@ -171,6 +179,14 @@ class Reconciler:
             present = ()
         usual = (*default_roots(), *USUAL.folders, *backups_in((*present, *default_roots())))
         return roots_to_search(present, usual={root: self.files.read(root) for root in usual})
+
+    def turn_on(self) -> str:
+        """Turn on config_path where the runtime does without; what was done, empty for nothing.
+
+        For whoever holds the node's lock. Restarts the runtime. Raises NodeTrouble.
+        """
+        runtime = self.runtime.observe()
+        return self.turn.turn_on(runtime) if self.turn.is_due(runtime) else ""
 
     def verify(self, examination: Examination) -> Verified:
         """Try the routes of the plan: probes, and the runtime's own proof."""

@@ -43,6 +43,7 @@ class Settings:
     host_root: Path
     runtime: str
     may_reload: bool
+    may_restart: bool
     listen: ListenAddress
     node_name: str
     probe_interval_seconds: float
@@ -81,6 +82,11 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
         refuse(f"{name}: more than one bundle for {', '.join(twice)}")
     if values["command"] == "fleet":
         values |= {"manifests": None, "kubeconfig": _of_a_person(values["kubeconfig"], environment)}
+    if values["command"] == "run" and values["disrupt"] == "restart-in-turn":
+        refuse(
+            "--disrupt restart-in-turn: `run` takes no restart turns in this version, and without "
+            "turns every node would restart its runtime at once. Use `sync`, node by node"
+        )
     if values["command"] != "remove" and not _has_source(values, environment):
         refuse(
             "there is no API server to ask: this is no pod. "
@@ -155,6 +161,7 @@ def _settings(values: dict[str, Any], environment: Mapping[str, str]) -> Setting
         host_root=values["host_root"],
         runtime=values["runtime"],
         may_reload=values["disrupt"] != "none",
+        may_restart=values["disrupt"] == "restart-in-turn",
         listen=values["listen"],
         node_name=values["node_name"] or environment.get("NODE_NAME") or socket.gethostname(),
         probe_interval_seconds=values["probe_interval"],

@@ -22,6 +22,7 @@ from agent.planning.model import (
     Found,
     FoundFolder,
     Missing,
+    RuntimeView,
 )
 from agent.planning.steps import (
     CreateFolder,
@@ -62,6 +63,33 @@ class Faults:
         yield
         if struck:
             raise self.error
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeTurn:
+    """A runtime's own configuration, with nothing to do in it unless a test says so.
+
+    `needed` is what `undo` was told; None while it was not asked for.
+    """
+
+    due: frozenset[str] = frozenset()
+    awaited: tuple[Problem, ...] = ()
+    left: tuple[Problem, ...] = ()
+    needed: bool | None = None
+
+    def problems(self, runtime: RuntimeView) -> tuple[Problem, ...]:
+        return self.awaited if runtime.kind in self.due else ()
+
+    def is_due(self, runtime: RuntimeView) -> bool:
+        return runtime.kind in self.due
+
+    def turn_on(self, runtime: RuntimeView) -> str:
+        self.due -= {runtime.kind}
+        return f"restart {runtime.kind}"
+
+    def undo(self, *, needed: bool) -> tuple[Problem, ...]:
+        self.needed = needed
+        return self.left
 
 
 @dataclass(slots=True, kw_only=True)

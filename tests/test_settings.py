@@ -161,7 +161,7 @@ REFUSED = {
     "host-root": ["/nowhere/at/all", "/dev/null"],
     "runtime": ["docker", "podman"],
     "layout": ["k3s"],
-    "disrupt": ["restart-in-turn", "always"],
+    "disrupt": ["always"],
     "listen": ["9808", ":9808", "127.0.0.1", "127.0.0.1:65536", "::1:9808"],
     "probe-interval": [
         "5",
@@ -290,3 +290,14 @@ def test_every_command_takes_every_flag(command: str, capsys: pytest.CaptureFixt
     assert ended.value.code == 0
     told = capsys.readouterr().out
     assert all(flag.variable in told for flag in FLAGS)
+
+
+def test_one_node_may_restart_its_runtime_but_the_daemon_takes_no_turns_yet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert read("--disrupt", "restart-in-turn").may_restart
+    assert not read().may_restart
+    with pytest.raises(SystemExit) as ended:
+        read_settings(["run", *MANIFESTS], {"REGISTRY_NODE_AGENT_DISRUPT": "restart-in-turn"})
+    assert ended.value.code == 2
+    assert "`run` takes no restart turns" in capsys.readouterr().err

@@ -28,7 +28,7 @@ from agent.planning.trust_bundle import render_trust_file
 from agent.reconciler import Examination, Reconciler
 from tests.anchors import anchor, ders, pem
 from tests.fake_network import FakeCrio, FakeProbe, FakeRuntime, Network
-from tests.fakes import FakeClock, FakeHostFiles, FakeSource, FakeState, Faults, NoWait
+from tests.fakes import FakeClock, FakeHostFiles, FakeSource, FakeState, FakeTurn, Faults, NoWait
 
 REFERENCE = "configmap:registry-trust/registry-trust"
 RULES = Rules(domain="cluster.local", references={"": REFERENCE})
@@ -95,6 +95,7 @@ class World:
     faults: Faults = field(default_factory=Faults)
     clock: FakeClock = field(default_factory=FakeClock)
     network: Network = field(default_factory=Network)
+    turn: FakeTurn = field(default_factory=FakeTurn)
     stop: NoWait = field(default_factory=NoWait)
     files: FakeHostFiles = field(init=False)
     state: FakeState = field(init=False)
@@ -121,6 +122,7 @@ class World:
             files=self.files,
             state=self.state,
             runtime=self.crio or self.runtime,
+            turn=self.turn,
             probe=self.probe,
             clock=self.clock,
             rules=self.rules,

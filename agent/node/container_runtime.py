@@ -224,6 +224,7 @@ class ContainerdRuntime:
             identity=_digest(daemon, version, configuration.digest, states),
             problems=directories.problems,
             change_needed=directories.change_needed,
+            change=directories.change,
             settled=self._is_settled(daemon, socket, configuration.watched),
             silence=self._known.silence,
         )

@@ -22,6 +22,8 @@ _REASONS: dict[Line, tuple[Reason, ...]] = {
         Reason.CONFIG_PATH_UNSET,
         Reason.LEGACY_MIRRORS,
         Reason.NEEDS_RESTART,
+        Reason.PREFLIGHT_FAILED,
+        Reason.RESTART_FAILED,
         Reason.NEEDS_RELOAD,
         Reason.REGISTRIES_CONF_BROKEN,
         Reason.USER_REGISTRIES_CONF,

@@ -23,7 +23,7 @@ from agent.planning.containerd_config_file import (
 )
 from agent.planning.containerd_merge import Version, merge, parse_version
 from agent.planning.containerd_refusals import check_start
-from agent.planning.model import Folder, HostPath
+from agent.planning.model import ConfigChange, Folder, HostPath
 
 CERTS_D = "/etc/containerd/certs.d"
 DEFAULT_CONFIG_PATH = f"{CERTS_D}:/etc/docker/certs.d"
@@ -40,6 +40,7 @@ class RegistryDirectories:
     roots: tuple[Folder, ...]
     problems: tuple[Problem, ...] = ()
     change_needed: str = ""
+    change: ConfigChange | None = None
 
 
 def find_registry_directories(
@@ -60,8 +61,11 @@ def find_registry_directories(
     if config_path or release is None or release >= _FIRST_WITH_DEFAULT:
         return RegistryDirectories(roots=split_config_path(config_path or DEFAULT_CONFIG_PATH))
     from agent.planning.containerd_edit import (  # noqa: PLC0415 - few nodes need an edit
-        render_config_path_change,
+        find_config_path_change,
+        render_change,
     )
+
+    change = find_config_path_change(files, main=main, config_path=CERTS_D, version=release)
 
     return RegistryDirectories(
         roots=split_config_path(CERTS_D),
@@ -72,9 +76,8 @@ def find_registry_directories(
                 detail=f"config_path is not set, and containerd {version} has no default for it",
             ),
         ),
-        change_needed=render_config_path_change(
-            files, main=main, config_path=CERTS_D, version=release
-        ),
+        change_needed=render_change(change) if change else "",
+        change=change,
     )
 
 

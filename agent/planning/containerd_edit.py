@@ -1,4 +1,4 @@
-"""The one change of config.toml that a person has to make, as a unified diff.
+"""The one change of config.toml that turns on config_path, exact, and as a unified diff.
 
 It sets `config_path` and leaves every other byte: a new table goes to the end of the file, where it
 parts no comment from what it is about; in a table that is there one line is changed or added, and
@@ -29,7 +29,7 @@ from agent.planning.containerd_config_file import (
     string,
 )
 from agent.planning.containerd_merge import Version, merge
-from agent.planning.model import HostPath
+from agent.planning.model import ConfigChange, HostPath
 from agent.planning.secrets import may_be_secret
 
 _NEW_FILE = "version = 2\n"  # the version that every containerd from 1.5 on reads
@@ -44,14 +44,10 @@ class _Place:
     plugin: str
 
 
-def render_config_path_change(
+def find_config_path_change(
     files: Sequence[ConfigFile], *, main: HostPath, config_path: str, version: Version | None
-) -> str:
-    """The diff, for `patch -p1` in the node's root; empty where only a person can tell.
-
-    A missing main file is made. Where the file holds what may be a secret, no line of it but the
-    changed ones is shown.
-    """
+) -> ConfigChange | None:
+    """The change; None where only a person can tell. A missing main file is made."""
     present = list(files) or [ConfigFile(path=main, text="", values={})]
     for place in _places(present, new=not files):
         changed = _set(place, config_path, new=not files)
@@ -59,8 +55,12 @@ def render_config_path_change(
             continue
         others = [changed if file is place.file else file for file in present]
         if string(merge(others, version=version).registry, "config_path") == config_path:
-            return _diff(place.file, changed, new=not files)
-    return ""
+            return ConfigChange(
+                path=changed.path,
+                before=place.file.text.encode() if files else None,
+                after=changed.text.encode(),
+            )
+    return None
 
 
 def _places(files: Sequence[ConfigFile], *, new: bool) -> Iterator[_Place]:
@@ -146,14 +146,18 @@ def _replace_value(text: str, names: Sequence[str], config_path: str) -> str:
     return tomlkit.dumps(document)
 
 
-def _diff(before: ConfigFile, after: ConfigFile, *, new: bool) -> str:
-    context = 0 if may_be_secret(before.text) else _CONTEXT_LINES
+def render_change(change: ConfigChange) -> str:
+    """The diff, for `patch -p1` in the node's root.
+
+    Where the file holds what may be a secret, no line of it but the changed ones is shown.
+    """
+    before = (change.before or b"").decode()
     lines = difflib.unified_diff(
-        _lines(before.text),
-        _lines(after.text),
-        fromfile="/dev/null" if new else f"a{before.path}",
-        tofile=f"b{before.path}",
-        n=context,
+        _lines(before),
+        _lines(change.after.decode()),
+        fromfile="/dev/null" if change.before is None else f"a{change.path}",
+        tofile=f"b{change.path}",
+        n=0 if may_be_secret(before) else _CONTEXT_LINES,
     )
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines

@@ -237,13 +237,23 @@ class RegistriesConf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigChange:
+    """One file of the runtime's own configuration, as it is (None: not there) and as it must be."""
+
+    path: HostPath
+    before: bytes | None = field(repr=False)
+    after: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeView:
     """The container runtime, and where it looks for per-registry configuration.
 
     `roots` are the folders that get a directory per hostname, where it reads hosts.toml files;
     `registries_conf` is where else it is told of registries. `version` is empty while unknown.
     `identity` changes whenever the process, its version or its configuration files change.
-    `change_needed` is a unified diff of the runtime's own configuration, for a person to make.
+    `change_needed` is a unified diff of the runtime's own configuration, for a person to make;
+    `change` is the same, for us, where it may be made by us.
     `settled` means that the process was started after its configuration was last changed: while
     it is not, the process may read other roots than these. `silence` is why it did not tell its
     version when it was last asked; None when it did.
@@ -258,6 +268,7 @@ class RuntimeView:
     identity: str
     problems: tuple[Problem, ...] = ()
     change_needed: str = ""
+    change: ConfigChange | None = None
     settled: bool = False
     silence: Problem | None = None
     registries_conf: RegistriesConf | None = None

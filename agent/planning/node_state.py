@@ -84,7 +84,9 @@ _REASONS: Mapping[State, frozenset[Reason]] = {
         }
     ),
     State.UNSUPPORTED: frozenset({Reason.NO_RUNTIME_FOUND}),
-    State.NEEDS_RESTART: frozenset({Reason.CONFIG_PATH_UNSET, Reason.NEEDS_RESTART}),
+    State.NEEDS_RESTART: frozenset(
+        {Reason.CONFIG_PATH_UNSET, Reason.NEEDS_RESTART, Reason.PREFLIGHT_FAILED}
+    ),
     State.NEEDS_RELOAD: frozenset({Reason.NEEDS_RELOAD}),
     State.HELD: frozenset({Reason.HELD}),
 }

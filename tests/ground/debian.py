@@ -11,7 +11,7 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,24 @@ def unpack(
     name = "-".join(part for part in (suite, packages[0], architecture, recipe) if part)
     tree = find_or_make(f"debian/{name}", make)
     return Unpacked(tree=tree, version=(tree / ".version").read_text())
+
+
+def bootstrap(*, suite: str, packages: Sequence[str]) -> Path:
+    """A whole installed Debian in a directory, with these packages; made once, takes minutes."""
+    tool = unpack(suite=suite, packages=("debootstrap",)).tree
+    recipe = hashlib.sha256(" ".join([suite, *packages]).encode()).hexdigest()[:8]
+
+    def make(place: Path) -> None:
+        keyring = [f"--keyring={KEYRING}"] if KEYRING.exists() else []
+        _run(
+            [
+                *(str(tool / "usr/sbin/debootstrap"), "--variant=minbase", *keyring),
+                *(f"--include={','.join(packages)}", suite, str(place), _mirror()),
+            ],
+            environment={"DEBOOTSTRAP_DIR": str(tool / "usr/share/debootstrap")},
+        )
+
+    return find_or_make(f"debian/{suite}-root-{recipe}", make)
 
 
 def _record(archive: Path, place: Path) -> None:
@@ -149,10 +167,16 @@ def _apt(command: str, source: _Archive, *arguments: str, directory: Path | None
     return _run([command, "-q", *flags, *arguments], directory=directory)
 
 
-def _run(command: Sequence[str], *, directory: Path | None = None) -> str:
-    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+def _run(
+    command: Sequence[str],
+    *,
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    usual = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    whole = {**usual, **(environment or {})}
     done = subprocess.run(  # noqa: S603 - fixed programs, arguments of our own
-        list(command), cwd=directory, env=environment, capture_output=True, text=True, check=False
+        list(command), cwd=directory, env=whole, capture_output=True, text=True, check=False
     )
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.planning.containerd_config_file import parse_config_file
-from agent.planning.containerd_edit import render_config_path_change
+from agent.planning.containerd_edit import find_config_path_change, render_change
 from agent.planning.containerd_merge import parse_version
 from agent.planning.model import HostPath
 
@@ -23,9 +23,10 @@ def change(*texts: str, version: str = "1.7.24") -> str:
         parse_config_file(HostPath(f"/etc/containerd/{place or 'config'}.toml"), text.encode())
         for place, text in enumerate(texts)
     ]
-    return render_config_path_change(
+    found = find_config_path_change(
         files, main=MAIN, config_path=CERTS_D, version=parse_version(version)
     )
+    return render_change(found) if found else ""
 
 
 def patched(root: Path, text: str, diff: str) -> str:

@@ -1,0 +1,163 @@
+"""A real systemd on a real node: config_path is turned on by a restart, whole or undone."""
+
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ground.debian_root import debian_root, systemd_nspawn
+from tests.ground.node import Node
+from tests.ground.registry import Registry
+from tests.ground.systemd_node import SystemdNode
+from tests.missing_programs import found_or_skipped
+from tests.realnode.conftest import containerd_or_skip
+from tests.realnode.scene import STATE, Scene
+
+pytestmark = pytest.mark.realnode
+
+ALLOWED = ("--disrupt", "restart-in-turn")
+CONFIG = "etc/containerd/config.toml"
+FOREIGN = "etc/containerd/certs.d/docker.io/hosts.toml"
+SAYS_NO = """\
+#!/bin/sh
+# A containerd that takes the file in `config dump`, and does not start with it.
+case " $* " in *" config dump "*) exec /usr/bin/containerd.real "$@" ;; esac
+if grep -q config_path /etc/containerd/config.toml; then exit 7; fi
+exec /usr/bin/containerd.real "$@"
+"""
+DIES = """\
+import os, signal, sys
+from agent.__main__ import main
+from agent.node.systemd import Systemd
+Systemd.restart = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    """Debian's containerd as it is installed: it reads no host directories."""
+    found_or_skipped("systemd-nspawn", systemd_nspawn)
+    found_or_skipped("a Debian to boot", debian_root)
+    with (
+        Node(containerd=containerd_or_skip("1.6")) as beside,
+        Registry(node=beside) as registry,
+        SystemdNode(beside=beside) as node,
+    ):
+        scene = Scene(node=node, registry=registry)
+        scene.serve()
+        scene.ask_for()
+        yield scene
+
+
+def test_config_path_is_turned_on_with_one_restart_and_undone_to_the_byte(scene: Scene):
+    before, pid = scene.node.etc(), scene.node.containerd_pid()
+
+    reported = scene.agent.sync()
+    untouched = scene.node.containerd_pid()
+    config = (scene.node.root / CONFIG).read_bytes()
+    turned_on = scene.agent.sync(*ALLOWED)
+    restarted = scene.node.containerd_pid()
+    pull = scene.pull()
+    again = scene.agent.sync(*ALLOWED)
+    removed = scene.agent.remove()
+
+    assert reported.reasons == ("config-path-unset",)
+    assert config == before[CONFIG.removeprefix("etc/")].content
+    assert untouched == pid
+    assert (turned_on.status, turned_on.err) == (0, "")
+    assert "restart containerd.service" in turned_on.out
+    assert "effective" in turned_on.out
+    assert restarted != pid
+    assert pull.ok, pull.error
+    assert (again.status, scene.node.containerd_pid()) == (0, restarted)
+    assert (removed.status, removed.err) == (0, "")
+    assert scene.node.etc() == before
+    assert not (scene.node.root / STATE).exists()
+
+
+def test_a_file_that_somebody_else_has_changed_since_is_left_and_said(scene: Scene):
+    scene.agent.sync(*ALLOWED)
+    with (scene.node.root / CONFIG).open("a") as file:
+        file.write("# mine\n")
+    changed = (scene.node.root / CONFIG).read_bytes()
+    removed = scene.agent.remove()
+    assert removed.status == 0
+    assert removed.reasons == ("changed-by-others",)
+    assert (scene.node.root / CONFIG).read_bytes() == changed
+
+
+def test_config_path_stays_for_the_host_directories_of_others(scene: Scene):
+    scene.agent.sync(*ALLOWED)
+    written = (scene.node.root / CONFIG).read_bytes()
+    scene.node.write(FOREIGN, 'server = "https://mirror.example"\n')
+    removed = scene.agent.remove()
+    assert removed.reasons == ("changed-by-others",)
+    assert "host directories of others need it" in removed.err
+    assert (scene.node.root / CONFIG).read_bytes() == written
+    assert (scene.node.root / FOREIGN).exists()
+
+
+def test_a_restart_that_fails_is_rolled_back_and_the_runtime_serves_again(scene: Scene):
+    before = scene.node.etc()
+    program = scene.node.root / "usr/bin/containerd"
+    program.rename(program.with_name("containerd.real"))
+    scene.node.write("usr/bin/containerd", SAYS_NO).chmod(0o755)
+
+    failed = scene.agent.sync(*ALLOWED)
+
+    assert failed.status == 1
+    assert failed.reasons[0] == "restart-failed"
+    assert (scene.node.root / CONFIG).read_bytes() == before[CONFIG.removeprefix("etc/")].content
+    scene.node.wait_for_containerd()
+    assert scene.agent.remove().status == 0
+    assert scene.node.etc() == before
+
+
+def test_a_file_that_containerd_itself_refuses_is_never_put_in_its_place(scene: Scene):
+    pid = scene.node.containerd_pid()
+    program = scene.node.root / "usr/bin/containerd"
+    program.rename(program.with_name("containerd.real"))
+    scene.node.write("usr/bin/containerd", "#!/bin/sh\nexit 1\n").chmod(0o755)
+    before = scene.node.etc()[CONFIG.removeprefix("etc/")]
+
+    refused = scene.agent.sync(*ALLOWED)
+
+    assert refused.reasons[0] == "preflight-failed"
+    assert scene.node.etc()[CONFIG.removeprefix("etc/")] == before
+    assert scene.node.containerd_pid() == pid
+    names = {path.name for path in (scene.node.root / "etc/containerd").iterdir()}
+    assert names == {"certs.d", "config.toml"}
+
+
+def test_killed_between_the_write_and_the_restart_it_needs_one_and_the_next_sync_does_it(
+    scene: Scene,
+):
+    before, pid = scene.node.etc(), scene.node.containerd_pid()
+    kill_once_written(scene)
+
+    reported = scene.agent.sync()
+    assert scene.node.containerd_pid() == pid
+    assert "needs-restart" in reported.reasons
+
+    finished = scene.agent.sync(*ALLOWED)
+    assert (finished.status, finished.err) == (0, "")
+    assert scene.node.containerd_pid() != pid
+    assert scene.agent.remove().status == 0
+    assert scene.node.etc() == before
+
+
+def test_killed_there_the_file_is_put_back_by_remove(scene: Scene):
+    before = scene.node.etc()
+    kill_once_written(scene)
+    assert scene.agent.remove().status == 0
+    assert scene.node.etc() == before
+
+
+def kill_once_written(scene: Scene) -> None:
+    """`sync`, killed when the file is written and systemd not yet asked for the restart."""
+    _, *arguments = scene.agent.command("sync", *ALLOWED)
+    ended = scene.node.run([sys.executable, "-c", DIES, *arguments[2:]], timeout=120)
+    assert ended.returncode == -signal.SIGKILL
+    assert b"config_path" in (scene.node.root / CONFIG).read_bytes()
