@@ -26,7 +26,9 @@ NODE = NodeView(roots=(ROOT,), names={ROOT: (LONG, "docker.io")})
 
 
 @pytest.mark.parametrize(
-    "turn", [TURN, replace(TURN, before=None), replace(TURN, proven=True)], ids=repr
+    "turn",
+    [TURN, replace(TURN, before=None), replace(TURN, proven=True)],
+    ids=["changed", "made", "proven"],
 )
 def test_a_record_is_read_back_as_it_was_written(turn: Turn) -> None:
     assert decode(encode(turn)) == turn

@@ -47,3 +47,20 @@ def test_a_usual_root_that_is_somebodys_link_or_file_stops_nothing() -> None:
     world.files.tree[ROOT.path] = b"no directory"
     assert left(world) == []
     assert world.files.tree[ROOT.path] == b"no directory"
+
+
+def test_the_runtimes_own_configuration_is_put_back_where_no_one_else_needs_it() -> None:
+    world = ours_in(ROOT)
+    world.agent.remove()
+    assert world.turn.needed is False
+    world.put(LONG, route())
+    world.put_file("docker.io", "hosts.toml", b'server = "https://mirror.example"\n')
+    world.agent.remove()
+    assert world.turn.needed is True
+
+
+def test_what_is_left_in_it_is_said() -> None:
+    world = ours_in(ROOT)
+    changed = Problem(reason=Reason.CHANGED_BY_OTHERS, where="/etc/config.toml", detail="so")
+    world.turn.left = (changed,)
+    assert world.agent.remove().left == (changed,)
