@@ -51,14 +51,14 @@ class Loop:
             outcome = self.reconciler.run_pass()
             self._passes += 1
             report(outcome)
-            interval = probe_interval_seconds if outcome.in_sync else RETRY_SECONDS
+            interval = _interval_seconds(outcome, while_healthy=probe_interval_seconds)
             spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret, a herd
             self._wait(wake, min(interval, probe_interval_seconds) * spread)
 
     def _wait(self, wake: threading.Event, seconds: float) -> None:
         """Until woken, until the time is up, or until the node is not as the pass found it.
 
-        What the pass itself wrote counts too: one more pass, a second later, then sees it whole.
+        What the pass itself wrote counts too: the pass after it then sees it whole.
         """
         until = self._beat() + seconds
         while (left := until - self._beat()) > 0:
@@ -68,3 +68,13 @@ class Loop:
     def _beat(self) -> float:
         self._last_beat = self.reconciler.clock.monotonic()
         return self._last_beat
+
+
+def _interval_seconds(outcome: Outcome, *, while_healthy: float) -> float:
+    """How long the node is left alone, if nothing happens to it.
+
+    What a pass left in use, such as certificates until after a reload, the next one may remove.
+    """
+    if not outcome.in_sync:
+        return RETRY_SECONDS
+    return LOOK_SECONDS if outcome.changed else while_healthy

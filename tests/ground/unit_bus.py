@@ -24,7 +24,7 @@ NO_UNIT = "org.freedesktop.systemd1.NoUnitForPID"
 
 
 class UnitBus(Closing):
-    """Serves until it is closed. `reload` is what reloading does; it may raise OSError."""
+    """Serves until it is closed. `reload` is what reloading does, while `result` is "done"."""
 
     def __init__(self, *, root: Path, pid: Callable[[], int], reload: Callable[[], None]) -> None:
         self._pid, self._reload = pid, reload
@@ -85,7 +85,8 @@ class UnitBus(Closing):
                 return [new_method_return(call, "o", (UNIT_PATH,))]
             case "Reload":
                 self.reloads += 1
-                self._reload()
+                if self.result == "done":
+                    self._reload()
                 ended = (1, JOB_PATH, "crio.service", self.result)
                 return [
                     new_method_return(call, "o", (JOB_PATH,)),

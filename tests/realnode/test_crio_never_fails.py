@@ -93,6 +93,28 @@ def test_while_the_ca_is_rotated_and_the_certificate_switched(
     assert scene.bus.reloads == 1  # certificates need none
 
 
+@pytest.mark.parametrize(("version", "image"), [("1.34", ""), ("1.36", "")])
+def test_while_crio_cannot_be_reloaded_it_keeps_the_certificates_that_it_uses(
+    scene: CrioScene, live: LiveAgent
+):
+    scene.serve("other", address=OTHER_ADDRESS)
+    scene.bus.result = "failed"
+
+    with pulling(scene) as pulls:
+        scene.manifests.service(cluster_ips=[OTHER_ADDRESS])
+        wait_for_endpoint(scene, OTHER_ADDRESS)
+        live.wait_for_problem("needs-reload")
+        pulls.wait_for_more()
+        kept = scene.authorities()
+        scene.bus.result = "done"
+        live.wait_until_in_sync(seconds=SECONDS)
+        wait_for_certificates(scene, OTHER_ADDRESS)
+        pulls.wait_for_more()
+
+    assert pulls.errors == []
+    assert kept == {f"{ADDRESS}:443", f"{OTHER_ADDRESS}:443"}
+
+
 def wait_for_anchors(scene: CrioScene, count: int) -> None:
     file = scene.node.root / CERTIFICATES / f"{ADDRESS}:443/ca.crt"
     wait_until(
