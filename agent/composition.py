@@ -18,6 +18,7 @@ from agent.node.registry_probe import RegistryProbe
 from agent.node.runtime_choice import RuntimeChoice
 from agent.node.state_directory import StateDirectory
 from agent.node.systemd import Systemd
+from agent.node.unit_proxies import UnitProxies
 from agent.planning.desires import Rules
 from agent.reconciler import Reconciler
 from agent.settings import Settings
@@ -59,6 +60,7 @@ def compose(settings: Settings, *, follow: bool = False) -> Agent:
             systemd=Systemd(settings.host_root),
             cri=CriClient(settings.host_root),
         ),
+        services=UnitProxies(settings.host_root, systemd=Systemd(settings.host_root)),
         probe=RegistryProbe(settings.host_root, stop),
         clock=SystemClock(),
         rules=Rules(

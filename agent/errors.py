@@ -88,6 +88,7 @@ class Reason(StrEnum):
     RUNTIME_UNREACHABLE = "runtime-unreachable"
     RUNTIME_TIMEOUT = "runtime-timeout"
     PULL_FAILED = "pull-failed"
+    PROXIED = "proxied"
     CRI_CLIENT_MISSING = "cri-client-missing"
 
     # The agent's own endpoint.
@@ -193,6 +194,10 @@ REMEDIES: dict[Reason, str] = {
     Reason.RUNTIME_UNREACHABLE: "check that the runtime is running and its socket is mounted",
     Reason.RUNTIME_TIMEOUT: "see why the runtime hangs: its log, the node's load; or restart it",
     Reason.PULL_FAILED: "read the runtime's own words",
+    Reason.PROXIED: (
+        "add the ClusterIP, or the range of Services, to NO_PROXY of the runtime's unit; restart "
+        "it: a name such as .svc there does not help"
+    ),
     Reason.CRI_CLIENT_MISSING: "install the agent with its `cri` extra",
     Reason.LISTEN_FAILED: "choose another --listen address",
 }

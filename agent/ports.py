@@ -190,6 +190,14 @@ class ConfigTurn(Protocol):
         ...
 
 
+class Services(Protocol):
+    """The node's service manager."""
+
+    def proxies(self, *, pid: int) -> Mapping[str, str]:
+        """What the unit of a process sets of HTTPS_PROXY and NO_PROXY; empty where unknown."""
+        ...
+
+
 class Probe(Protocol):
     """The way from this node to a registry, tried as the runtime would go it."""
 

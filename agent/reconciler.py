@@ -30,7 +30,7 @@ from agent.planning.removal import Removal, backups_in, plan_removal, roots_to_s
 from agent.planning.sheet import Occasion
 from agent.planning.standing import as_it_stands
 from agent.planning.steps import Step, folders_of
-from agent.ports import Clock, ConfigTurn, HostFiles, Probe, Runtime, Source, State
+from agent.ports import Clock, ConfigTurn, HostFiles, Probe, Runtime, Services, Source, State
 from agent.probing import probe_all
 from agent.verifier import Verified, Verifier
 
@@ -61,6 +61,7 @@ class Reconciler:
     state: State
     runtime: Runtime
     turn: ConfigTurn
+    services: Services
     probe: Probe
     clock: Clock
     rules: Rules
@@ -80,7 +81,9 @@ class Reconciler:
             clock=self.clock,
             stop=self.stop,
         )
-        self.verifier = Verifier(probe=self.probe, runtime=self.runtime, clock=self.clock)
+        self.verifier = Verifier(
+            probe=self.probe, runtime=self.runtime, services=self.services, clock=self.clock
+        )
 
     def examine(self, *, apply_held: bool = False) -> Examination:
         """Observe and plan; changes nothing. Raises NodeTrouble when the node cannot be read."""

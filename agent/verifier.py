@@ -15,8 +15,9 @@ from agent.planning.desires import Desires
 from agent.planning.model import ProbeResult, ProbeStep, Proof, RegistryName, Route, RuntimeView
 from agent.planning.outcome import RegistryStatus
 from agent.planning.plan import Plan
+from agent.planning.proxies import goes_by_proxy
 from agent.planning.trust_bundle import trust_expiry
-from agent.ports import Clock, Probe, Runtime
+from agent.ports import Clock, Probe, Runtime, Services
 from agent.probing import probe_all
 
 PROOF_SECONDS = 3600.0
@@ -52,9 +53,11 @@ class Verifier:
 
     probe: Probe
     runtime: Runtime
+    services: Services
     clock: Clock
     failures: dict[RegistryName, int] = field(default_factory=dict)
     _proofs: dict[str, _Kept] = field(default_factory=dict)
+    _proxies: Mapping[str, str] | None = None
 
     def proven(self, runtime: RuntimeView) -> Mapping[str, Route]:
         """The routes that this very runtime was seen to take when it was last asked, by host."""
@@ -79,6 +82,7 @@ class Verifier:
             for name, result in probes.items()
             for problem in _failed_probe(name, plan.routes[name], result)
         ]
+        self._proxies = None
         problems += [
             problem
             for name in sorted(working)
@@ -140,7 +144,21 @@ class Verifier:
         if proof.reason in OF_THE_RUNTIME:
             yield Problem(reason=proof.reason, where=runtime.socket, detail=proof.detail)
             return
-        yield Problem(reason=proof.reason, where=host, detail=proof.detail, registry=str(registry))
+        reason = proof.reason
+        if reason is not Reason.RUNTIME_IGNORES_FILES and self._goes_by_proxy(host, runtime):
+            reason = Reason.PROXIED
+        yield Problem(
+            reason=reason,
+            where=host,
+            detail=proof.detail,
+            registry=str(registry),
+        )
+
+    def _goes_by_proxy(self, host: str, runtime: RuntimeView) -> bool:
+        """Whether the runtime's unit sends it to a proxy; systemd is asked once for each pass."""
+        if self._proxies is None:
+            self._proxies = self.services.proxies(pid=runtime.pid) if runtime.pid else {}
+        return goes_by_proxy(self._proxies, self._proofs[host].route.endpoint)
 
     def _status(self, name: RegistryName, plan: Plan, probe: ProbeResult | None) -> RegistryStatus:
         route, hosts = plan.routes.get(name), plan.hosts.get(name, ())

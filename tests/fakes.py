@@ -66,6 +66,18 @@ class Faults:
 
 
 @dataclass(slots=True, kw_only=True)
+class FakeServices:
+    """What systemd gives to every process."""
+
+    environment: dict[str, str] = field(default_factory=dict)
+    asked: list[int] = field(default_factory=list)
+
+    def proxies(self, *, pid: int) -> Mapping[str, str]:
+        self.asked.append(pid)
+        return self.environment
+
+
+@dataclass(slots=True, kw_only=True)
 class FakeTurn:
     """A runtime's own configuration, with nothing to do in it unless a test says so.
 

@@ -28,7 +28,16 @@ from agent.planning.trust_bundle import render_trust_file
 from agent.reconciler import Examination, Reconciler
 from tests.anchors import anchor, ders, pem
 from tests.fake_network import FakeCrio, FakeProbe, FakeRuntime, Network
-from tests.fakes import FakeClock, FakeHostFiles, FakeSource, FakeState, FakeTurn, Faults, NoWait
+from tests.fakes import (
+    FakeClock,
+    FakeHostFiles,
+    FakeServices,
+    FakeSource,
+    FakeState,
+    FakeTurn,
+    Faults,
+    NoWait,
+)
 
 REFERENCE = "configmap:registry-trust/registry-trust"
 RULES = Rules(domain="cluster.local", references={"": REFERENCE})
@@ -95,6 +104,7 @@ class World:
     faults: Faults = field(default_factory=Faults)
     clock: FakeClock = field(default_factory=FakeClock)
     network: Network = field(default_factory=Network)
+    services: FakeServices = field(default_factory=FakeServices)
     turn: FakeTurn = field(default_factory=FakeTurn)
     stop: NoWait = field(default_factory=NoWait)
     files: FakeHostFiles = field(init=False)
@@ -123,6 +133,7 @@ class World:
             state=self.state,
             runtime=self.crio or self.runtime,
             turn=self.turn,
+            services=self.services,
             probe=self.probe,
             clock=self.clock,
             rules=self.rules,

@@ -93,6 +93,7 @@ _REASONS: dict[Line, tuple[Reason, ...]] = {
         Reason.RUNTIME_IGNORES_FILES,
         Reason.NAME_RESOLVES_TO_LOOPBACK,
         Reason.PULL_FAILED,
+        Reason.PROXIED,
     ),
 }
 _LINES = {reason: line for line, reasons in _REASONS.items() for reason in reasons}

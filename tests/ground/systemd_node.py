@@ -95,6 +95,12 @@ class SystemdNode(Starting):
         )
         return done.stdout.strip()
 
+    def restart_with_units(self) -> None:
+        """Let systemd read its units anew, and containerd start as they say."""
+        self.systemctl("daemon-reload")
+        self.systemctl("restart", UNIT)
+        self.wait_for_containerd()
+
     def containerd_pid(self) -> int:
         """Its process id, as the node sees it; 0 when it does not run."""
         return int(self.systemctl("show", "--property=MainPID", "--value", UNIT) or 0)

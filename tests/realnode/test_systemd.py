@@ -161,3 +161,22 @@ def kill_once_written(scene: Scene) -> None:
     ended = scene.node.run([sys.executable, "-c", DIES, *arguments[2:]], timeout=120)
     assert ended.returncode == -signal.SIGKILL
     assert b"config_path" in (scene.node.root / CONFIG).read_bytes()
+
+
+def test_a_unit_that_sends_the_cluster_ip_to_a_proxy_is_called_that(scene: Scene):
+    assert scene.agent.sync(*ALLOWED).status == 0
+    environment = 'HTTPS_PROXY="http://127.0.0.1:1"\n# NO_PROXY=10.96.0.0/12\n'
+    scene.node.write("etc/default/proxy", environment)
+    scene.node.write(
+        "etc/systemd/system/containerd.service.d/proxy.conf",
+        "[Service]\nEnvironmentFile=/etc/default/proxy\nEnvironment=NO_PROXY=.svc,.cluster.local\n",
+    )
+    scene.node.restart_with_units()
+    proxied = scene.agent.sync()
+
+    scene.node.write("etc/default/proxy", f"{environment}NO_PROXY=10.96.0.0/12\n")
+    scene.node.restart_with_units()
+    spared = scene.agent.sync()
+
+    assert set(proxied.reasons) == {"proxied"}
+    assert (spared.status, spared.err) == (0, "")

@@ -102,3 +102,27 @@ def test_failures_are_counted_in_a_row() -> None:
     world.serve()
     world.run()
     assert world.agent.verifier.failures == {registry: 0}
+
+
+def failed_by_proxy(**environment: str) -> World:
+    """A runtime whose every pull fails, and what its unit gives to it."""
+    world = converged()
+    world.services.environment = environment
+    world.runtime.identity = "containerd 2"
+    world.runtime.answer = Proof(reason=Reason.PULL_FAILED, detail="proxyconnect tcp: EOF")
+    return world
+
+
+def test_a_pull_that_went_to_a_proxy_is_called_that_and_systemd_is_asked_once() -> None:
+    world = failed_by_proxy(HTTPS_PROXY="http://proxy", NO_PROXY=".svc,.cluster.local")
+    assert {problem.reason for problem in world.run().problems} == {Reason.PROXIED}
+    assert world.services.asked == [7]
+
+
+def test_with_the_address_in_no_proxy_it_is_none() -> None:
+    world = failed_by_proxy(HTTPS_PROXY="http://proxy", NO_PROXY="10.96.0.0/12")
+    assert {problem.reason for problem in world.run().problems} == {Reason.PULL_FAILED}
+
+
+def test_while_pulls_work_systemd_is_not_asked() -> None:
+    assert converged().services.asked == []
