@@ -21,12 +21,12 @@ from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
 from agent.planning.known_good import KnownGood, remember
 from agent.planning.ledger import Ledger
-from agent.planning.model import ClusterView, Folder, RegistriesConf, RuntimeView
-from agent.planning.node_view import NodeView, folders_to_read, needs_restart, roots_in_use
+from agent.planning.model import ClusterView, Folder, FoundFolder, RegistriesConf, RuntimeView
+from agent.planning.node_view import BACKUP, NodeView, folders_to_read, needs_restart, roots_in_use
 from agent.planning.outcome import Outcome, RegistryStatus
 from agent.planning.plan import Plan, make_plan
 from agent.planning.registries_conf import USUAL
-from agent.planning.removal import Removal, backups_in, plan_removal, roots_to_search
+from agent.planning.removal import Removal, plan_removal, roots_to_search
 from agent.planning.sheet import Occasion
 from agent.planning.standing import as_it_stands
 from agent.planning.steps import Step, folders_of
@@ -176,12 +176,11 @@ class Reconciler:
         return replace(removal, left=(*removal.left, *applied.refused, *kept))
 
     def _roots_to_search(self) -> tuple[Folder, ...]:
+        usual = {root: self.files.read(root) for root in (*default_roots(), *USUAL.folders)}
         try:
-            present = self.runtime.observe().roots
+            return roots_to_search(self.runtime.observe().roots, usual=usual)
         except NodeTrouble:
-            present = ()
-        usual = (*default_roots(), *USUAL.folders, *backups_in((*present, *default_roots())))
-        return roots_to_search(present, usual={root: self.files.read(root) for root in usual})
+            return roots_to_search((), usual=usual)
 
     def turn_on(self) -> str:
         """Turn on config_path where the runtime does without; what was done, empty for nothing.
@@ -282,6 +281,9 @@ class Reconciler:
         for root in roots:
             self.files.check_linked(root)
         names = {root: self.files.names(root) for root in roots}
+        for backup in [root.child(BACKUP) for root in roots if BACKUP in names[root]]:
+            if isinstance(self.files.read(backup), FoundFolder):
+                names[backup] = self.files.names(backup)
         folders = folders_to_read(roots=roots, names=names, hosts=hosts, ledger=ledger, conf=conf)
         self._found = self._node_state((*roots, *folders))
         found = {folder: self.files.read(folder) for folder in folders}

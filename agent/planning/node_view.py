@@ -8,7 +8,15 @@ from agent.planning.authorities import parse_authority
 from agent.planning.hostnames import registry_of
 from agent.planning.ledger import Ledger
 from agent.planning.model import Folder, Found, Missing, RegistriesConf, RuntimeView
-from agent.planning.ownership import Ownership, judge_owner
+from agent.planning.ownership import Ours, Ownership, judge_owner
+
+BACKUP = "_backup"
+"""Where Spegel moves all that it finds in a root, to put it back when it is uninstalled.
+
+Ours would come back outdated, or after we are gone; and where we have written ours anew it would
+end in the middle of putting back what is not ours: it renames onto a directory that is not empty
+(Spegel, pkg/oci/containerd/mirror.go, backupConfig, CleanupMirrorConfiguration).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +43,13 @@ class NodeView:
         """Whether the runtime looks into it."""
         conf = self.registries_conf
         return folder.parent in self.roots or (conf is not None and folder == conf.drop_ins)
+
+    def moved_away(self) -> Iterator[Folder]:
+        """Directories with files exactly like ours that another tool keeps, to put them back."""
+        backups = {root.child(BACKUP) for root in self.roots}
+        for folder in sorted(folder for folder in self.found if folder.parent in backups):
+            if isinstance(self.owner(folder), Ours):
+                yield folder
 
     def host_folders(self) -> Iterator[Folder]:
         """Every folder in a present root that was looked at, in the order of the roots."""
@@ -86,5 +101,6 @@ def folders_to_read(
         folders |= {conf.drop_ins, *map(conf.certificates.child, known)}
     for root in (root for root in roots if root not in shared):
         folders |= {root.child(host) for host in hosts}
-        folders |= {root.child(name) for name in names.get(root, ()) if registry_of(name)}
+    for place in (place for place in names if place not in shared):
+        folders |= {place.child(name) for name in names[place] if registry_of(name)}
     return tuple(sorted(folders))

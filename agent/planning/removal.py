@@ -28,12 +28,6 @@ from agent.planning.steps import ReloadRuntime, RemoveDropIn, RemoveFolder, Step
 _NOT_A_PLACE_OF_OURS = frozenset({Reason.SYMLINK_REFUSED, Reason.HOST_TAKEN})
 """What stands there is a link, which was never followed, or no directory: none of ours is in it."""
 
-_BACKUP = "_backup"
-"""Where Spegel moves all that it finds in a root, to put it back when it is uninstalled.
-
-Spegel, pkg/oci/containerd/mirror.go, backupConfig. Files of ours must not come back after we are gone.
-"""
-
 _CHANGED = "it is not as we wrote it, and is left where it is"
 _THEIRS = "it is not ours, and keeps the directory where it is"
 _NEEDED = "the hosts.toml beside it, which is not as we wrote it, needs it"
@@ -55,11 +49,6 @@ def roots_to_search(
     """The roots that are read now, and the usual ones, which may have been read before."""
     places = (root for root, found in usual.items() if not _is_taken(found))
     return tuple(dict.fromkeys((*present, *places)))
-
-
-def backups_in(roots: Iterable[Folder]) -> tuple[Folder, ...]:
-    """Where else in the roots files of ours may have been put by another tool."""
-    return tuple(root.child(_BACKUP) for root in roots)
 
 
 def plan_removal(node: NodeView, conf: RegistriesConf, *, may_reload: bool) -> Removal:
@@ -88,6 +77,8 @@ def plan_removal(node: NodeView, conf: RegistriesConf, *, may_reload: bool) -> R
             left.append(_left(folder, CA_FILE, _NEEDED))
         left += [_left(folder, name, _THEIRS) for name in found.others]
         draft.removals.append(RemoveFolder(folder=folder, names=tuple(sorted(ours))))
+    for folder in node.moved_away():
+        draft.remove(folder)
     if not unread:  # else they stay on record, for the removal that is repeated
         draft.remove_made(ledger.made)
     return Removal(steps=draft.steps(), left=tuple(left), unread=tuple(unread), ledger=ledger)

@@ -54,6 +54,8 @@ def leave_unread(sheet: Sheet) -> None:
             sheet.draft.removals.append(RemoveDropIn(folder=folder, name=DROP_IN_FILE))
         else:
             sheet.draft.remove(folder)
+    for folder in sheet.node.moved_away():
+        sheet.draft.remove(folder)
 
 
 def _watch_on(

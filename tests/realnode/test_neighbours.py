@@ -14,7 +14,7 @@ from tests.ground.node import Node
 from tests.ground.registry import Registry
 from tests.ground.snapshot import Entry
 from tests.realnode.agent_process import LiveAgent
-from tests.realnode.scene import CERTS_D, HOST, OTHER_ADDRESS, STATE, Scene
+from tests.realnode.scene import CERTS_D, HOST, HOSTS, OTHER_ADDRESS, STATE, Scene
 
 pytestmark = [
     pytest.mark.realnode,
@@ -36,6 +36,10 @@ def certs_d(scene: Scene) -> Path:
     return scene.node.root / CERTS_D
 
 
+def backup(scene: Scene) -> Path:
+    return certs_d(scene) / "_backup"
+
+
 def theirs(scene: Scene) -> Mapping[str, Entry]:
     """Everything on the node but our directories and our state."""
     return {
@@ -46,7 +50,10 @@ def theirs(scene: Scene) -> Mapping[str, Entry]:
 
 
 def wait_until_repaired(scene: Scene, live: LiveAgent) -> None:
-    wait_until(scene.host_file("hosts.toml").exists, what="our directory is back")
+    def all_are_there() -> bool:
+        return all(scene.host_file("hosts.toml", host=host).exists() for host in HOSTS)
+
+    wait_until(all_are_there, what="our directories are back")
     live.wait_until_in_sync()
     assert scene.pull().ok
 
@@ -61,7 +68,7 @@ def test_spegel_before_us_finds_its_files_as_it_left_them(scene: Scene):
         assert theirs(scene) == before
         neighbours.spegel_configures(certs_d(scene))
         wait_until_repaired(scene, live)
-        assert theirs(scene) == before
+    assert theirs(scene) == before
     assert scene.agent.remove().status == 0
 
     assert theirs(scene) == before
@@ -74,22 +81,26 @@ def test_spegel_that_comes_and_goes_beside_us_loses_nothing_and_neither_do_we(sc
         live.wait_until_in_sync()
         neighbours.spegel_configures(certs_d(scene))
         wait_until_repaired(scene, live)
+        wait_until(
+            lambda: [place.name for place in backup(scene).iterdir()] == ["corp.example.org"],
+            what="nothing of ours is kept there",
+        )
 
         scene.serve("other", address=OTHER_ADDRESS)
         scene.manifests.service(cluster_ips=[OTHER_ADDRESS])
         wait_until(lambda: OTHER_ADDRESS in scene.endpoint(), what="the new endpoint is written")
         neighbours.spegel_cleans_up(certs_d(scene))
 
-        wait_until(lambda: OTHER_ADDRESS in scene.endpoint(), what="the old one was not kept")
         wait_until_repaired(scene, live)
-        assert theirs(scene) == before
+        assert OTHER_ADDRESS in scene.endpoint()
+    assert theirs(scene) == before
 
 
 def test_spegel_that_goes_after_us_brings_nothing_of_ours_back(scene: Scene):
     before = theirs(scene)
     assert scene.agent.sync().status == 0
     neighbours.spegel_configures(certs_d(scene))
-    assert scene.agent.sync().status == 0
+    assert (backup(scene) / HOST).is_dir()
 
     removed = scene.agent.remove()
     neighbours.spegel_cleans_up(certs_d(scene))
