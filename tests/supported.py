@@ -32,6 +32,7 @@ class Way(StrEnum):
     DISCARDED_LAYERS = "a colon list and `discard_unpacked_layers`"
     UNSET = "nothing set"
     DROP_IN = "a drop-in, reloaded"
+    WATCHED = "a drop-in and `auto_reload_registries`"
     CRIO_FILES = "the files that CRI-O gets"
 
 

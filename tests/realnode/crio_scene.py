@@ -1,7 +1,7 @@
 """The usual scene on a node with CRI-O: a registry with one image, manifests, and the agent."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
@@ -9,6 +9,7 @@ from tests.ground import crio
 from tests.ground.cri import Pull
 from tests.ground.crio import CERTIFICATES, DROP_INS, Crio
 from tests.ground.node import Node
+from tests.ground.programs import Program
 from tests.ground.registry import Registry
 from tests.ground.unit_bus import UnitBus
 from tests.missing_programs import found_or_skipped
@@ -43,14 +44,19 @@ class CrioScene(Scene):
 
 
 @contextmanager
-def crio_scene(version: str, *, image: str = "") -> Iterator[CrioScene]:
+def crio_scene(
+    version: str, *, image: str = "", tools: Sequence[Program] = ()
+) -> Iterator[CrioScene]:
     """A node whose CRI-O has started, and a bus by which it is reloaded as its unit would.
 
     The registry serves, and the Service and the bundle are published.
     """
-    tools = found_or_skipped(f"CRI-O {version}", partial(crio.tools, version))
+    own = found_or_skipped(f"CRI-O {version}", partial(crio.tools, version))
+    others = [tool for tool in tools if tool not in own]
     with ExitStack() as stack:
-        node = stack.enter_context(Node(containerd=containerd_or_skip("2.1"), tools=tools))
+        node = stack.enter_context(
+            Node(containerd=containerd_or_skip("2.1"), tools=[*own, *others])
+        )
         registry = stack.enter_context(Registry(node=node))
         runtime = stack.enter_context(Crio(node, version))
         runtime.furnish(image=image)
