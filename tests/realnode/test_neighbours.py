@@ -54,6 +54,7 @@ def wait_until_repaired(scene: Scene, live: LiveAgent) -> None:
         return all(scene.host_file("hosts.toml", host=host).exists() for host in HOSTS)
 
     wait_until(all_are_there, what="our directories are back")
+    wait_until(scene.agent.has_nothing_to_do, what="all is as it should be")
     live.wait_until_in_sync()
     assert scene.pull().ok
 
@@ -89,6 +90,7 @@ def test_spegel_that_comes_and_goes_beside_us_loses_nothing_and_neither_do_we(sc
         scene.serve("other", address=OTHER_ADDRESS)
         scene.manifests.service(cluster_ips=[OTHER_ADDRESS])
         wait_until(lambda: OTHER_ADDRESS in scene.endpoint(), what="the new endpoint is written")
+        wait_until(scene.agent.has_nothing_to_do, what="so it is under every name")
         neighbours.spegel_cleans_up(certs_d(scene))
 
         wait_until_repaired(scene, live)
