@@ -13,6 +13,7 @@ from agent.errors import Problem, Reason
 from agent.planning.answers import Answers
 from agent.planning.desires import Desires
 from agent.planning.model import ProbeResult, ProbeStep, Proof, RegistryName, Route, RuntimeView
+from agent.planning.node_auth import asks_who_pulls, auth_entry
 from agent.planning.outcome import RegistryStatus
 from agent.planning.plan import Plan
 from agent.planning.proxies import goes_by_proxy
@@ -163,9 +164,10 @@ class Verifier:
     def _status(self, name: RegistryName, plan: Plan, probe: ProbeResult | None) -> RegistryStatus:
         route, hosts = plan.routes.get(name), plan.hosts.get(name, ())
         reached = probe.reached if probe else frozenset[ProbeStep]()
-        proven = [host in self._proofs and self._proofs[host].proof.effective for host in hosts]
-        if proven and all(proven):
+        proofs = [self._proofs[host].proof for host in hosts if host in self._proofs]
+        if hosts and len(proofs) == len(hosts) and all(proof.effective for proof in proofs):
             reached |= {ProbeStep.EFFECTIVE}
+        refused = any(proof.authority and asks_who_pulls(proof.detail) for proof in proofs)
         return RegistryStatus(
             registry=name,
             hosts=hosts,
@@ -175,6 +177,7 @@ class Verifier:
             trust_expiry=trust_expiry(route.ders) if route else None,
             strict_reason=probe.strict_reason if probe else None,
             anchors=route.anchors if route else (),
+            auth_entry=auth_entry(route.endpoint) if route and refused else "",
         )
 
 

@@ -15,6 +15,7 @@ import re
 from agent.errors import Reason
 from agent.node.cri_call import SILENT
 from agent.planning.model import Proof
+from agent.planning.node_auth import asks_who_pulls
 
 ABSENT_REPOSITORY = "registry-node-agent/absent"
 ABSENT = f"{ABSENT_REPOSITORY}:absent"
@@ -27,7 +28,6 @@ REACHED = (
     "401 Unauthorized",
     "403 Forbidden",
     "no basic auth credentials",
-    "unauthorized: authentication required",
 )
 ASKED = re.compile(
     r"(?:reading manifest absent in|pinging container registry) ([0-9.]+:[0-9]+)[/:]"
@@ -50,6 +50,7 @@ def judge_pull(*, host: str, code: str, words: str) -> Proof:
         (asked is not None and f"{asked[1]}/{ABSENT_REPOSITORY}: manifest unknown" in words, None),
         (_went_by_name(host, words), Reason.RUNTIME_IGNORES_FILES),
         (any(text in words for text in REACHED), None),
+        (asked is not None and asks_who_pulls(words), None),
         (code in {"UNAVAILABLE", "UNIMPLEMENTED"}, Reason.RUNTIME_UNREACHABLE),
         (code == SILENT, Reason.RUNTIME_TIMEOUT),
         (code == "DEADLINE_EXCEEDED", Reason.TIMEOUT),

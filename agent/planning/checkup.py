@@ -153,6 +153,16 @@ def _step_text(step: ProbeStep, status: RegistryStatus) -> str:
         case ProbeStep.API:
             return "GET /v2/"
         case ProbeStep.EFFECTIVE:
-            return f"the runtime pulls {', '.join(status.hosts)} from there"
+            return f"the runtime pulls {', '.join(status.hosts)} from there{_secret_text(status)}"
         case _:
             assert_never(step)
+
+
+def _secret_text(status: RegistryStatus) -> str:
+    """What a person must do where a pod's pull secret never gets to the registry."""
+    if not status.auth_entry:
+        return ""
+    return (
+        "; it answers 401, and CRI-O keeps pull secrets from an address (needs-node-auth): unless "
+        f"reads are anonymous, crio.conf's global_auth_file must have {status.auth_entry}"
+    )

@@ -15,7 +15,8 @@ class RegistryStatus:
     seen to reach the registry under every cluster hostname. `trust_expiry` is the moment from
     which no anchor on the node is valid any more; None while there is none. `strict_reason` is
     why the bundle alone, without the node's own roots, would not do; None when it does. `anchors`
-    are the SHA-256 fingerprints of the anchors on the node, lower-case hex.
+    are the SHA-256 fingerprints of the anchors on the node, lower-case hex. `auth_entry` is what
+    the node's own auth file must hold, where the runtime was refused and pull secrets do not help.
     """
 
     registry: RegistryName
@@ -26,6 +27,7 @@ class RegistryStatus:
     trust_expiry: datetime | None
     strict_reason: Reason | None = None
     anchors: tuple[str, ...] = ()
+    auth_entry: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.ground.crio import DROP_INS
+from tests.ground.fronts import PULL_SECRET, Basic, encoded
 from tests.realnode.crio_ground import entry
 from tests.realnode.crio_scene import CrioScene, crio_scene
 from tests.realnode.scene import ADDRESS, DEAD_ADDRESS, HOST, REPOSITORY, SHORT_HOST
@@ -118,3 +119,21 @@ def test_without_leave_to_reload_the_files_wait_for_a_person(scene: CrioScene):
     assert scene.pull().error == ""
     again = scene.agent.sync("--disrupt", "none")
     assert (again.status, again.err) == (0, "")
+
+
+def test_doctor_tells_the_entry_that_the_nodes_auth_file_needs_until_it_is_there(
+    scene: CrioScene,
+):
+    scene.registry.switch_answers("main", Basic())
+    auth_file = "/var/lib/kubelet/config.json"
+    scene.runtime.furnish(image=f'global_auth_file = "{auth_file}"\n')
+    scene.runtime.start()
+    assert scene.agent.sync().status == 0
+
+    told = scene.agent.call("doctor").out
+    entry_told = told.partition("must have ")[2].partition("\n")[0].strip()
+    scene.node.write(auth_file, entry_told.replace("BASE64 OF NAME:PASSWORD", encoded(PULL_SECRET)))
+
+    assert "needs-node-auth" in told
+    assert "needs-node-auth" not in scene.agent.call("doctor").out
+    assert scene.pull().error == ""
