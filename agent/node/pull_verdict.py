@@ -1,7 +1,7 @@
 """What the runtime's answer to the pull of an absent tag proves.
 
 The words are containerd's and CRI-O's, collected from real runs of 1.6, 1.7, 2.1, 2.2 and 2.3, and
-of 1.34 and 1.36 (verbatim in tests/node/test_cri_verdict.py): a CRI answer has no other part to
+of 1.34 and 1.36 (verbatim in tests/node/test_*_verdict.py): a CRI answer has no other part to
 tell them apart by, and its gRPC code is `UNKNOWN` for nearly everything. CRI-O also names the
 endpoint that it asked, and so whether it goes by our newest file.
 
@@ -33,6 +33,8 @@ ASKED = re.compile(
     r"(?:reading manifest absent in|pinging container registry) ([0-9.]+:[0-9]+)[/:]"
 )
 """Where CRI-O went, after its drop-ins were applied (containers/image, docker_image_src.go)."""
+ASKS_FOR_TOKEN = ("failed to authorize", "?scope=repository")
+"""containerd's words, and the URL in CRI-O's."""
 TIMED_OUT = ("i/o timeout", "context deadline exceeded", "TLS handshake timeout")
 
 
@@ -87,4 +89,5 @@ def _went_by_name(host: str, words: str) -> bool:
         f"pinging container registry {host}: ",
         f"reading manifest absent in {host}/",
     )
-    return "failed to authorize" not in words and any(text in words for text in by_name)
+    asks_for_token = any(text in words for text in ASKS_FOR_TOKEN)
+    return not asks_for_token and any(text in words for text in by_name)

@@ -1,4 +1,4 @@
-"""What each answer of CRI-O proves, in its verbatim words, collected from 1.34.0 and 1.36.3."""
+"""What each answer proves, in the verbatim words of CRI-O 1.34.0 and 1.36.3 on real nodes."""
 
 import pytest
 
@@ -6,52 +6,82 @@ from agent.errors import Reason
 from agent.node.pull_verdict import judge_pull
 
 HOST = "knative.registry.svc.cluster.local"
-ASKED = "10.96.0.50:443"
-REPOSITORY = "registry-node-agent/absent"
-IMAGE_34 = "unable to try pulling possible OCI artifact: build image source: "
-IMAGE_36 = (
-    "unable to pull image or OCI artifact: pull image err: initializing source "
-    f"docker://{HOST}/{REPOSITORY}:absent: "
-)
-UNKNOWN_MANIFEST = f"reading manifest absent in {ASKED}/{REPOSITORY}: manifest unknown"
-PING = f'pinging container registry {ASKED}: Get "https://{ASKED}/v2/": '
-PING_NAME = f'pinging container registry {HOST}: Get "https://{HOST}/v2/": dial tcp: lookup {HOST}'
-ARTIFACT = "; artifact err: image reference: get manifest from ref: create image source: "
+IMAGE = f"{HOST}/registry-node-agent/absent:absent"
+AUTHORITY = "10.96.0.50:443"
+READING = f"reading manifest absent in {AUTHORITY}/registry-node-agent/absent: "
+PINGING = f"pinging container registry {AUTHORITY}: "
+GET = f'{PINGING}Get "https://{AUTHORITY}/v2/": '
+BY_NAME = f'pinging container registry {HOST}: Get "https://{HOST}/v2/": '
+SCOPE = "?scope=repository%3Aregistry-node-agent%2Fabsent%3Apull&service=ground"
+NO_SAN = "x509: cannot validate certificate for 10.96.0.50 because it doesn't contain any IP SANs"
 
 
+def by_1_34(words: str) -> str:
+    return f"unable to try pulling possible OCI artifact: build image source: {words}"
+
+
+def by_1_36(words: str) -> str:
+    return f"unable to pull image: initializing source docker://{IMAGE}: {words}"
+
+
+def by_1_36_as_artifact_too(words: str) -> str:
+    return (
+        f"unable to pull image or OCI artifact: pull image err: initializing source "
+        f"docker://{IMAGE}: {words}; artifact err: image reference: get manifest from ref: create "
+        f"image source: {words}"
+    )
+
+
+each_version = pytest.mark.parametrize("said", [by_1_34, by_1_36, by_1_36_as_artifact_too])
+
+
+def judge(words):
+    return judge_pull(host=HOST, code="UNKNOWN", words=words)
+
+
+@each_version
 @pytest.mark.parametrize(
     "words",
     [
-        f"{IMAGE_34}{UNKNOWN_MANIFEST}",
-        f"{IMAGE_36}{UNKNOWN_MANIFEST}{ARTIFACT}{UNKNOWN_MANIFEST}",
+        f"{READING}manifest unknown",
+        f"{READING}authentication required",  # a 401 without a body
+        f"{READING}unauthorized",  # with one that has no details
+        f"{READING}unauthorized: authentication required",  # as docker-registry answers
     ],
 )
-def test_the_registrys_own_answer_is_a_proof_that_names_the_endpoint(words: str) -> None:
-    proof = judge_pull(host=HOST, code="UNKNOWN", words=words)
+def test_an_answer_of_the_registry_proves_the_drop_in_effective_and_says_where(said, words):
+    proof = judge(said(words))
     assert proof.effective
-    assert proof.authority == ASKED
+    assert proof.authority == AUTHORITY
 
 
-@pytest.mark.parametrize("words", [f"{IMAGE_34}{PING_NAME}", f"{IMAGE_36}{PING_NAME}"])
-def test_asking_for_the_name_itself_proves_the_drop_in_unread(words: str) -> None:
-    proof = judge_pull(host=HOST, code="UNKNOWN", words=f"{words}: no such host")
+@each_version
+def test_asking_for_the_name_itself_proves_the_drop_in_ignored(said):
+    proof = judge(said(f"{BY_NAME}dial tcp: lookup {HOST}: no such host"))
     assert proof.reason is Reason.RUNTIME_IGNORES_FILES
-    assert proof.authority == ""
 
 
+@each_version
 @pytest.mark.parametrize(
     "words",
     [
-        "tls: failed to verify certificate: x509: certificate signed by unknown authority",
-        f"dial tcp {ASKED}: connect: network is unreachable",
+        f"{GET}tls: failed to verify certificate: x509: certificate signed by unknown authority",
+        f"{GET}tls: failed to verify certificate: {NO_SAN}",
+        f"{GET}dial tcp {AUTHORITY}: connect: connection refused",
+        f"{GET}dial tcp {AUTHORITY}: connect: network is unreachable",
+        f"{PINGING}received unexpected HTTP status: 503 Service Temporarily Unavailable",
+        f'{PINGING}StatusCode: 404, "<html>\\r\\n<head><title>404 Not Found</title></head>\\r..."',
     ],
 )
-def test_another_failure_still_tells_which_endpoint_was_asked(words: str) -> None:
-    proof = judge_pull(host=HOST, code="UNKNOWN", words=f"{IMAGE_36}{PING}{words}")
+def test_any_other_failure_is_told_in_its_words_and_says_where(said, words):
+    proof = judge(said(words))
     assert proof.reason is Reason.PULL_FAILED
-    assert proof.authority == ASKED
+    assert words in proof.detail
+    assert proof.authority == AUTHORITY
 
 
-def test_the_manifest_of_another_repository_proves_nothing() -> None:
-    words = f"reading manifest absent in {ASKED}/other/absent: manifest unknown"
-    assert not judge_pull(host=HOST, code="UNKNOWN", words=words).effective
+@each_version
+@pytest.mark.parametrize("name", ["tokens.registry.svc", HOST])
+def test_a_token_realm_by_name_is_no_sign_of_an_ignored_drop_in(said, name):
+    realm = f'Get "https://{name}/token{SCOPE}": dial tcp: lookup {name}: no such host'
+    assert judge(said(realm)).reason is Reason.PULL_FAILED
