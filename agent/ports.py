@@ -185,6 +185,10 @@ class ConfigTurn(Protocol):
         """Turn it on and restart the runtime, whole or undone; what was done, one line."""
         ...
 
+    def repair(self, runtime: RuntimeView) -> tuple[Problem, ...]:
+        """Put back what a runtime did not start with; what was found, where there was that."""
+        ...
+
     def undo(self, *, needed: bool) -> tuple[Problem, ...]:
         """Put the file back, unless others need it; what is left, with the reason."""
         ...

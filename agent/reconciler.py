@@ -208,10 +208,12 @@ class Reconciler:
         return ()
 
     def _converge(self, *, apply_held: bool, locked_out: tuple[Problem, ...]) -> Outcome:
+        repaired = () if locked_out else self.turn.repair(self.runtime.observe())
         examination = self.examine(apply_held=apply_held)
         if self.stop.is_set():  # probes may have been cut short, and must not decide anything
             return self._outcome(
-                problems=(*locked_out, *examination.problems), runtime=examination.runtime
+                problems=(*locked_out, *repaired, *examination.problems),
+                runtime=examination.runtime,
             )
         plan, node = examination.plan, examination.node
         if locked_out:
@@ -224,7 +226,13 @@ class Reconciler:
         proven = remember(examination.desires.known_good, verified.working)
         unsaved = () if locked_out else self._save_known_good(proven)
         return self._outcome(
-            problems=(*applied.refused, *unsaved, *examination.problems, *verified.problems),
+            problems=(
+                *repaired,
+                *applied.refused,
+                *unsaved,
+                *examination.problems,
+                *verified.problems,
+            ),
             registries=verified.registries,
             done=applied.done,
             runtime=examination.runtime,

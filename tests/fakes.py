@@ -86,6 +86,7 @@ class FakeTurn:
 
     due: frozenset[str] = frozenset()
     awaited: tuple[Problem, ...] = ()
+    repaired: tuple[Problem, ...] = ()
     left: tuple[Problem, ...] = ()
     needed: bool | None = None
 
@@ -98,6 +99,9 @@ class FakeTurn:
     def turn_on(self, runtime: RuntimeView) -> str:
         self.due -= {runtime.kind}
         return f"restart {runtime.kind}"
+
+    def repair(self, runtime: RuntimeView) -> tuple[Problem, ...]:
+        return self.repaired if runtime.pid is not None else ()
 
     def undo(self, *, needed: bool) -> tuple[Problem, ...]:
         self.needed = needed

@@ -71,6 +71,16 @@ class ConfigTurn:
         self._records.save(replace(turn, proven=True))
         return f"turn on config_path in {turn.path}, restart {turn.unit}"
 
+    def repair(self, runtime: RuntimeView) -> tuple[Problem, ...]:
+        """Put back what a runtime did not start with, when an agent was killed before it did so.
+
+        To start a runtime that does not run disturbs nothing.
+        """
+        turn = self._records.load()
+        if turn is None or turn.proven or runtime.pid is not None or not self._is_written(turn):
+            return ()
+        return (self._rolled_back(turn, runtime.socket, "it does not run").problem,)
+
     def undo(self, *, needed: bool) -> tuple[Problem, ...]:
         """Give the file its old bytes again, and forget it; what is left instead, with the reason.
 
@@ -98,6 +108,9 @@ class ConfigTurn:
         started = start_time(self._host_root / "proc", turn.pid)
         if turn.proven or runtime.pid != turn.pid or started != turn.start_time:
             return False
+        return self._is_written(turn)
+
+    def _is_written(self, turn: Turn) -> bool:
         with self._trouble(turn.path, "reading it"), self._file(turn.path) as file:
             return turn.standing(file.read()) is Standing.AS_WRITTEN
 

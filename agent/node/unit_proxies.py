@@ -46,7 +46,7 @@ class UnitProxies:
             return
         for line in content.decode(errors="replace").splitlines():
             name, equals, value = line.strip().partition("=")
-            if equals and not name.startswith(("#", ";")):
+            if equals:
                 yield name, _unquoted(value)
 
 

@@ -29,10 +29,13 @@ exec /usr/bin/containerd.real "$@"
 DIES = """\
 import os, signal, sys
 from agent.__main__ import main
+from agent.node.config_turn import ConfigTurn
 from agent.node.systemd import Systemd
-Systemd.restart = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+WHERE = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 sys.exit(main())
 """
+BEFORE_THE_RESTART = DIES.replace("WHERE", "Systemd.restart")
+AFTER_IT_FAILED = DIES.replace("WHERE", "ConfigTurn._rolled_back")
 
 
 @pytest.fixture
@@ -135,7 +138,7 @@ def test_killed_between_the_write_and_the_restart_it_needs_one_and_the_next_sync
     scene: Scene,
 ):
     before, pid = scene.node.etc(), scene.node.containerd_pid()
-    kill_once_written(scene)
+    killed(scene, BEFORE_THE_RESTART)
 
     reported = scene.agent.sync()
     assert scene.node.containerd_pid() == pid
@@ -150,15 +153,33 @@ def test_killed_between_the_write_and_the_restart_it_needs_one_and_the_next_sync
 
 def test_killed_there_the_file_is_put_back_by_remove(scene: Scene):
     before = scene.node.etc()
-    kill_once_written(scene)
+    killed(scene, BEFORE_THE_RESTART)
     assert scene.agent.remove().status == 0
     assert scene.node.etc() == before
 
 
-def kill_once_written(scene: Scene) -> None:
-    """`sync`, killed when the file is written and systemd not yet asked for the restart."""
+def test_killed_after_a_restart_that_failed_the_next_pass_puts_it_back_whatever_is_allowed(
+    scene: Scene,
+):
+    before = scene.node.etc()
+    program = scene.node.root / "usr/bin/containerd"
+    program.rename(program.with_name("containerd.real"))
+    scene.node.write("usr/bin/containerd", SAYS_NO).chmod(0o755)
+    killed(scene, AFTER_IT_FAILED)
+    scene.node.systemctl("stop", "containerd.service")  # else it is in the middle of a start
+
+    repaired = scene.agent.sync("--disrupt", "none")
+
+    assert repaired.reasons[0] == "restart-failed"
+    assert (scene.node.root / CONFIG).read_bytes() == before[CONFIG.removeprefix("etc/")].content
+    scene.node.wait_for_containerd()
+    assert "restart-failed" not in scene.agent.sync().reasons
+
+
+def killed(scene: Scene, program: str) -> None:
+    """`sync`, ended by SIGKILL where the program says, with the file written."""
     _, *arguments = scene.agent.command("sync", *ALLOWED)
-    ended = scene.node.run([sys.executable, "-c", DIES, *arguments[2:]], timeout=120)
+    ended = scene.node.run([sys.executable, "-c", program, *arguments[2:]], timeout=120)
     assert ended.returncode == -signal.SIGKILL
     assert b"config_path" in (scene.node.root / CONFIG).read_bytes()
 

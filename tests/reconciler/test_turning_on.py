@@ -26,3 +26,10 @@ def test_whoever_may_turns_it_on_once() -> None:
     world.turn.due = frozenset({"containerd"})
     assert world.agent.turn_on() == "restart containerd"
     assert world.agent.turn_on() == ""
+
+
+def test_what_was_put_back_for_a_runtime_that_did_not_start_is_said() -> None:
+    world = converged()
+    failed = Problem(reason=Reason.RESTART_FAILED, where="containerd.service", detail="so")
+    world.turn.repaired = (failed,)
+    assert failed in world.run().problems
