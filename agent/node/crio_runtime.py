@@ -25,6 +25,7 @@ from agent.planning.registries_conf import CONTAINERS, USUAL, read_others
 KIND = "crio"
 NAME_IN_CRI = "cri-o"
 USERS_OWN = HostPath("/root/.config/containers/registries.conf")
+"""Beside it nothing in /etc is read; the drop-ins in the directory named after it win over ours."""
 LOOPBACK_IS_VERIFIED_FROM = (1, 35, 0)
 RELOAD_SECONDS = 0.5
 """What it gets to read its drop-ins after it was told to: it does so a moment later, and silently.
@@ -140,8 +141,10 @@ class CrioRuntime:
                 return Problem(reason=Reason.RUNTIME_UNREACHABLE, where=socket, detail=detail)
 
     def _drop_ins_of_others(self) -> tuple[HostPath, ...]:
-        found = matching_paths(self._host_root, f"{USUAL.drop_ins.path}/*.conf")
-        return tuple(path for path in found if not path.endswith(f"/{DROP_IN_FILE}"))
+        ours = f"{USUAL.drop_ins.path}/{DROP_IN_FILE}"
+        places = (USUAL.drop_ins.path, f"{USERS_OWN}.d")
+        found = [matching_paths(self._host_root, f"{place}/*.conf") for place in places]
+        return tuple(path for paths in found for path in paths if path != ours)
 
     def _users_own(self) -> tuple[Problem, ...]:
         """The file beside which nothing in /etc is read, if we see root's home at all."""

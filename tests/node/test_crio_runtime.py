@@ -66,6 +66,14 @@ def test_what_others_configured_is_known_and_our_own_file_is_none_of_theirs(host
     assert conf.prefixes == {HOST: theirs}
 
 
+def test_a_drop_in_in_roots_home_is_theirs_too(host: Host) -> None:
+    theirs = "/root/.config/containers/registries.conf.d/50-registry-node-agent.conf"
+    host.write(theirs, f'[[registry]]\nprefix = "{HOST}"\n')
+    conf = runtime_of(host).observe().registries_conf
+    assert conf is not None
+    assert conf.prefixes == {HOST: theirs}
+
+
 def test_roots_own_file_beside_which_nothing_is_read_is_told(host: Host) -> None:
     host.write("/root/.config/containers/registries.conf", "")
     (problem,) = runtime_of(host).observe().problems

@@ -27,10 +27,11 @@ def scene(version: str) -> Iterator[CrioScene]:
         yield made
 
 
+@pytest.mark.parametrize("place", [DROP_INS, "root/.config/containers/registries.conf.d"])
 def test_a_name_that_a_drop_in_of_somebody_else_has_is_theirs_and_the_others_are_served(
-    scene: CrioScene,
+    scene: CrioScene, place: str
 ):
-    theirs = scene.node.write(f"{DROP_INS}/40-foreign.conf", entry(location=f"{DEAD_ADDRESS}:443"))
+    theirs = scene.node.write(f"{place}/40-foreign.conf", entry(location=f"{DEAD_ADDRESS}:443"))
     text = theirs.read_text()
 
     synced = scene.agent.sync()
