@@ -14,6 +14,7 @@ from agent.node.container_runtime import ContainerdRuntime
 from agent.node.cri import CriClient
 from agent.node.crio_runtime import CrioRuntime
 from agent.node.host_files import HostFiles
+from agent.node.layout_runtime import LayoutRuntime
 from agent.node.registry_probe import RegistryProbe
 from agent.node.runtime_choice import RuntimeChoice
 from agent.node.state_directory import StateDirectory
@@ -84,13 +85,16 @@ def compose(settings: Settings, *, follow: bool = False) -> Agent:
     )
 
 
-def _runtime(settings: Settings) -> RuntimeChoice:
+def _runtime(settings: Settings) -> LayoutRuntime:
     root, cri = settings.host_root, CriClient(settings.host_root)
-    return RuntimeChoice(
+    runtime = RuntimeChoice(
         root,
         setting=settings.runtime,
         containerd=ContainerdRuntime(root, cri=cri),
         crio=CrioRuntime(root, cri=cri, systemd=Systemd(root)),
+    )
+    return LayoutRuntime(
+        root, setting=settings.layout, node_name=settings.node_name, runtime=runtime
     )
 
 

@@ -48,7 +48,10 @@ class Reason(StrEnum):
     # The node does not allow it.
     NO_RUNTIME_FOUND = "no-runtime-found"
     RUNTIME_CONFIG_BROKEN = "runtime-config-broken"
+    UNSUPPORTED_NODE = "unsupported-node"
+    LAYOUT_NOT_MOUNTED = "layout-not-mounted"
     CONFIG_PATH_UNSET = "config-path-unset"
+    CONFIG_GENERATED = "config-generated"
     LEGACY_MIRRORS = "legacy-mirrors"
     NEEDS_RESTART = "needs-restart"
     PREFLIGHT_FAILED = "preflight-failed"
@@ -140,6 +143,11 @@ REMEDIES: dict[Reason, str] = {
     ),
     Reason.NO_RUNTIME_FOUND: "check --host-root and --runtime; containerd and CRI-O are supported",
     Reason.RUNTIME_CONFIG_BROKEN: "repair the file: the runtime would not start with it",
+    Reason.UNSUPPORTED_NODE: "keep the agent off such nodes by the DaemonSet's affinity",
+    Reason.LAYOUT_NOT_MOUNTED: (
+        "mount that directory into the DaemonSet below --host-root, or correct --layout"
+    ),
+    Reason.CONFIG_GENERATED: "change what it is made from, as said; an edit of it would be lost",
     Reason.CONFIG_PATH_UNSET: (
         "make the change shown by `plan` and restart containerd once, or let it be done on this "
         "node: `sync --disrupt restart-in-turn`"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.planning.hostnames import is_domain, is_label
+from agent.planning.layouts import AUTO, NAMES
 from agent.planning.listen_address import ListenAddress, parse_listen_address
 from agent.planning.model import HostPath
 from agent.planning.trust_reference import TrustReference, parse_trust_reference
@@ -212,9 +213,9 @@ FLAGS = (
     Flag(
         name="layout",
         metavar="NAME",
-        default="auto",
-        convert=_choice("auto", "kubeadm"),
-        help="the distribution: auto, kubeadm; containerd's command line tells the same",
+        default=AUTO,
+        convert=_choice(AUTO, *NAMES),
+        help=f"the distribution: {AUTO} (default), {', '.join(NAMES)}",
     ),
     Flag(
         name="disrupt",

@@ -16,10 +16,10 @@ from agent.applier import Applied, Applier, nothing_done
 from agent.errors import ClusterTrouble, NodeTrouble, Problem, Reason
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.config_turn import foreign_hosts
-from agent.planning.containerd_config import default_roots
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
 from agent.planning.known_good import KnownGood, remember
+from agent.planning.layout_choice import usual_roots
 from agent.planning.ledger import Ledger
 from agent.planning.model import ClusterView, Folder, FoundFolder, RegistriesConf, RuntimeView
 from agent.planning.node_view import BACKUP, NodeView, folders_to_read, needs_restart, roots_in_use
@@ -176,7 +176,7 @@ class Reconciler:
         return replace(removal, left=(*removal.left, *applied.refused, *kept))
 
     def _roots_to_search(self) -> tuple[Folder, ...]:
-        usual = {root: self.files.read(root) for root in (*default_roots(), *USUAL.folders)}
+        usual = {root: self.files.read(root) for root in (*usual_roots(), *USUAL.folders)}
         try:
             return roots_to_search(self.runtime.observe().roots, usual=usual)
         except NodeTrouble:

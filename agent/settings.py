@@ -42,6 +42,7 @@ class Settings:
     cluster_domain: str
     host_root: Path
     runtime: str
+    layout: str
     may_reload: bool
     may_restart: bool
     listen: ListenAddress
@@ -160,6 +161,7 @@ def _settings(values: dict[str, Any], environment: Mapping[str, str]) -> Setting
         cluster_domain=values["cluster_domain"],
         host_root=values["host_root"],
         runtime=values["runtime"],
+        layout=values["layout"],
         may_reload=values["disrupt"] != "none",
         may_restart=values["disrupt"] == "restart-in-turn",
         listen=values["listen"],

@@ -80,6 +80,7 @@ class FakeCrio:
             identity="crio 1",
             settled=True,
             registries_conf=self.conf,
+            layout="kubeadm",
         )
 
     def signature(self) -> Hashable:
@@ -145,6 +146,7 @@ class FakeRuntime:
             identity=self.identity,
             problems=self.problems,
             settled=self.settled,
+            layout="kubeadm",
         )
 
     def signature(self) -> Hashable:

@@ -160,7 +160,7 @@ REFUSED = {
     "cluster-domain": ["cluster..local", "Cluster.local"],
     "host-root": ["/nowhere/at/all", "/dev/null"],
     "runtime": ["docker", "podman"],
-    "layout": ["k3s"],
+    "layout": ["openwrt"],
     "disrupt": ["always"],
     "listen": ["9808", ":9808", "127.0.0.1", "127.0.0.1:65536", "::1:9808"],
     "probe-interval": [

@@ -8,6 +8,7 @@ from agent.errors import Reason
 class Line(Enum):
     """The kinds of lines, in the order in which they stand. `PULL` is several, one a step."""
 
+    LAYOUT = auto()
     RUNTIME = auto()
     REQUESTS = auto()
     STATE = auto()
@@ -16,6 +17,11 @@ class Line(Enum):
 
 
 _REASONS: dict[Line, tuple[Reason, ...]] = {
+    Line.LAYOUT: (
+        Reason.UNSUPPORTED_NODE,
+        Reason.LAYOUT_NOT_MOUNTED,
+        Reason.CONFIG_GENERATED,
+    ),
     Line.RUNTIME: (
         Reason.NO_RUNTIME_FOUND,
         Reason.RUNTIME_CONFIG_BROKEN,

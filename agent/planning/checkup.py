@@ -49,6 +49,7 @@ def checkup(
         lost = line is Line.PULL and problem.registry not in asked
         lines[Line.REQUESTS if lost else line].append(problem)
     return (
+        Check(subject="layout", found=runtime.layout, problems=tuple(lines[Line.LAYOUT])),
         _runtime_check(runtime, lines[Line.RUNTIME]),
         Check(
             subject="requests",
@@ -63,8 +64,9 @@ def checkup(
 
 def checkup_cut_short(problem: Problem, *, state: StateView) -> tuple[Check, ...]:
     """The checks of a node that cannot be examined."""
+    subject = "layout" if line_of(problem.reason) is Line.LAYOUT else "node"
     return (
-        Check(subject="node", found="cannot be examined", problems=(problem,)),
+        Check(subject=subject, found="cannot be examined", problems=(problem,)),
         _state_check(state, state.problems),
     )
 

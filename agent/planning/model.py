@@ -256,7 +256,8 @@ class RuntimeView:
     `change` is the same, for us, where it may be made by us.
     `settled` means that the process was started after its configuration was last changed: while
     it is not, the process may read other roots than these. `silence` is why it did not tell its
-    version when it was last asked; None when it did.
+    version when it was last asked; None when it did. `layout` is which distribution set it up, in
+    words.
     """
 
     kind: str
@@ -272,6 +273,7 @@ class RuntimeView:
     settled: bool = False
     silence: Problem | None = None
     registries_conf: RegistriesConf | None = None
+    layout: str = ""
 
     @property
     def places(self) -> tuple[Folder, ...]:

@@ -74,6 +74,7 @@ _REASONS: Mapping[State, frozenset[Reason]] = {
             Reason.ALL_ANCHORS_REVOKED,
             Reason.RUNTIME_CONFIG_BROKEN,
             Reason.LEGACY_MIRRORS,
+            Reason.CONFIG_GENERATED,
             Reason.REGISTRIES_CONF_BROKEN,
             Reason.USER_REGISTRIES_CONF,
             Reason.PREFIX_TAKEN,
@@ -83,7 +84,7 @@ _REASONS: Mapping[State, frozenset[Reason]] = {
             Reason.CHANGED_BY_OTHERS,
         }
     ),
-    State.UNSUPPORTED: frozenset({Reason.NO_RUNTIME_FOUND}),
+    State.UNSUPPORTED: frozenset({Reason.NO_RUNTIME_FOUND, Reason.UNSUPPORTED_NODE}),
     State.NEEDS_RESTART: frozenset(
         {Reason.CONFIG_PATH_UNSET, Reason.NEEDS_RESTART, Reason.PREFLIGHT_FAILED}
     ),

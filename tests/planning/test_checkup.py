@@ -54,6 +54,7 @@ def found_in(line: str, checks: tuple[Check, ...]) -> tuple[str, list[Reason]]:
 
 def test_a_node_in_order_passes_every_check_in_the_order_of_a_pull() -> None:
     assert lines(converged()) == {
+        "layout": "kubeadm",
         "runtime": "containerd 2.1.4, process 7, reads /etc/containerd/certs.d",
         "requests": "registries asked for: 1",
         "state": "/var/lib/registry-node-agent: can be written; no `run` is alive",
@@ -69,10 +70,10 @@ def test_a_node_in_order_passes_every_check_in_the_order_of_a_pull() -> None:
 def test_a_failed_step_ends_the_list() -> None:
     world = converged()
     world.fall_silent()
-    assert list(lines(world))[4:] == ["registry/knative tcp"]
+    assert list(lines(world))[5:] == ["registry/knative tcp"]
     assert failed(world) == ["registry/knative tcp"]
     world.serve(signed_by=2)
-    assert list(lines(world))[4:] == ["registry/knative tcp", "registry/knative tls"]
+    assert list(lines(world))[5:] == ["registry/knative tcp", "registry/knative tls"]
     assert failed(world) == ["registry/knative tls"]
 
 
