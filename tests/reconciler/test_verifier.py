@@ -126,3 +126,16 @@ def test_with_the_address_in_no_proxy_it_is_none() -> None:
 
 def test_while_pulls_work_systemd_is_not_asked() -> None:
     assert converged().services.asked == []
+
+
+def test_what_was_mended_there_is_seen_in_the_next_pass() -> None:
+    world = failed_by_proxy(HTTPS_PROXY="http://proxy")
+    world.run()
+    world.services.environment = {}
+    assert {problem.reason for problem in world.run().problems} == {Reason.PULL_FAILED}
+
+
+def test_a_runtime_that_ignores_our_files_is_called_that_whatever_its_proxy_is() -> None:
+    world = failed_by_proxy(HTTPS_PROXY="http://proxy")
+    world.runtime.answer = Proof(reason=Reason.RUNTIME_IGNORES_FILES, detail="lookup: no such host")
+    assert {problem.reason for problem in world.run().problems} == {Reason.RUNTIME_IGNORES_FILES}
