@@ -60,13 +60,17 @@ class FakeProbe:
 
 @dataclass(slots=True, kw_only=True)
 class FakeCrio:
-    """Reads the fake disk as CRI-O would: drop-ins when reloaded, certificates at every pull."""
+    """Reads the fake disk as CRI-O would: drop-ins when reloaded, certificates at every pull.
+
+    `answer`, when set, is what comes of every proof.
+    """
 
     files: FakeHostFiles
     network: Network
     conf: RegistriesConf = USUAL
     loaded: dict[str, str] = field(default_factory=dict)
     deaf: NodeTrouble | None = None
+    answer: Proof | None = None
     reloads: int = 0
 
     def observe(self) -> RuntimeView:
@@ -95,7 +99,7 @@ class FakeCrio:
         self.loaded = {item["prefix"]: item["location"] for item in found}
 
     def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:  # noqa: ARG002 - the port's
-        return {host: self.pull(host) for host in hosts}
+        return {host: self.answer or self.pull(host) for host in hosts}
 
     def pull(self, host: str) -> Proof:
         """What the pull of an absent tag meets now."""

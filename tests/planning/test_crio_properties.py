@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.planning.crio_drop_in import parse_drop_in, render_drop_in
-from agent.planning.model import DROP_IN_FILE
+from agent.planning.model import DROP_IN_FILE, Proof
 from agent.planning.registries_conf import USUAL
 from tests.fake_network import FakeCrio, Network
 from tests.fakes import CrashNow, FakeHostFiles
@@ -67,6 +67,30 @@ def test_so_it_is_when_nobody_reloads_it_and_it_goes_on_with_what_it_loaded() ->
         assert Reason.NEEDS_RELOAD in world.reasons()
         still_pulled(crio, pulled)()
     assert {crio.pull(host).authority for host in pulled} == {"10.96.0.50:5000"}
+
+
+def test_so_it_is_while_it_does_not_even_tell_what_it_goes_by() -> None:
+    world, crio = moved_world()
+    pulled = pulled_by(crio)
+    crio.deaf, crio.answer = DEAF, Proof(reason=Reason.RUNTIME_TIMEOUT, detail="it hangs")
+    for _ in range(3):
+        world.run()
+        still_pulled(crio, pulled)()
+
+
+def test_once_it_goes_by_the_new_endpoint_the_old_certificates_are_gone() -> None:
+    world, _ = moved_world()
+    world.run()
+    assert certificates_in(world) == {"10.96.0.50:5000", "10.96.0.51:5000"}
+    world.run()
+    assert certificates_in(world) == {"10.96.0.51:5000"}
+
+
+def certificates_in(world: World) -> set[str]:
+    """The `address:port` of each directory of certificates."""
+    place = f"{USUAL.certificates.path}/"
+    found = (path for path in world.files.tree if path.startswith(place))
+    return {path.removeprefix(place).partition("/")[0] for path in found}
 
 
 def moved_world() -> tuple[World, FakeCrio]:
