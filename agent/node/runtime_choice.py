@@ -1,8 +1,8 @@
 """Which of the runtimes on a node is the kubelet's: as `--runtime` says, else as the node shows.
 
-Where only one runs it is that one. Where containerd and CRI-O both do, the kubelet's own
-configuration names the socket. A node may get another runtime: it is chosen anew when the one that
-is known has ended, and once a minute.
+Where only one runs it is that one. Where containerd and CRI-O both do, or CRI-O has ended beside
+a containerd, the kubelet's own configuration names the socket. A node may get another runtime: it
+is chosen anew when the one that is known has ended, and once a minute.
 """
 
 import re
@@ -69,6 +69,8 @@ class RuntimeChoice:
             return self._setting == "crio"
         if self._crio.running():
             return not self._containerd.running() or self._kubelet_uses_crio()
+        if self._kubelet_uses_crio():
+            return True  # it is being restarted: what it reads must be there when it is back
         there = state_of(self._host_root, HostPath("/etc/crio"))
         return there is not None and not self._containerd.left_traces()
 
