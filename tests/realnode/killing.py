@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -166,15 +166,16 @@ def forks_of(scene: Scene) -> Iterator[Forks]:
 class SavedDisk:
     """What the agent can change on a node, to be put back as often as needed."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, places: Sequence[str] = (CERTS_D, STATE)) -> None:
         self._root = scene.node.root
+        self._places = places
         self._copy = Path(tempfile.mkdtemp(prefix="saved-", dir=self._root / "run"))
-        for place in (CERTS_D, STATE):
+        for place in self._places:
             if (self._root / place).exists():
                 shutil.copytree(self._root / place, self._copy / place, symlinks=True)
 
     def restore(self) -> None:
-        for place in (CERTS_D, STATE):
+        for place in self._places:
             shutil.rmtree(self._root / place, ignore_errors=True)
             if (self._copy / place).exists():
                 shutil.copytree(self._copy / place, self._root / place, symlinks=True)
