@@ -6,18 +6,10 @@ from datetime import datetime
 from typing import Protocol
 
 from agent.errors import Problem
+from agent.planning.evidence import ProbeResult, Proof
 from agent.planning.known_good import KnownGood
 from agent.planning.ledger import Ledger
-from agent.planning.model import (
-    ClusterView,
-    Folder,
-    Found,
-    HostPath,
-    ProbeResult,
-    Proof,
-    Route,
-    RuntimeView,
-)
+from agent.planning.model import ClusterView, Folder, Found, HostPath, Route, RuntimeView
 from agent.planning.steps import (
     CreateFolder,
     RemoveDropIn,

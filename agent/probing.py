@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from agent.planning.model import ProbeResult, Route
+from agent.planning.evidence import ProbeResult
+from agent.planning.model import Route
 from agent.ports import Probe
 
 PARALLEL = 8

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers
 from agent.planning.desires import Desires
-from agent.planning.model import ProbeResult, ProbeStep, Proof, RegistryName, Route, RuntimeView
+from agent.planning.evidence import ProbeResult, ProbeStep, Proof
+from agent.planning.model import RegistryName, Route, RuntimeView
 from agent.planning.node_auth import asks_who_pulls, auth_entry
 from agent.planning.outcome import RegistryStatus
 from agent.planning.plan import Plan

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from agent.errors import NodeTrouble, Problem, Reason
+from agent.planning.evidence import ProbeResult, ProbeStep, Proof
 from agent.planning.model import (
     CA_FILE,
     DROP_IN_FILE,
@@ -13,9 +14,6 @@ from agent.planning.model import (
     Folder,
     FoundFolder,
     HostPath,
-    ProbeResult,
-    ProbeStep,
-    Proof,
     RegistriesConf,
     Route,
     RuntimeView,

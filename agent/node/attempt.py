@@ -15,7 +15,7 @@ from typing import cast
 
 from agent.errors import Reason
 from agent.node.tls_trust import VerifyCode, client_context, reason_of
-from agent.planning.model import ProbeStep
+from agent.planning.evidence import ProbeStep
 
 USER_AGENT = "registry-node-agent"
 

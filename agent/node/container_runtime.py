@@ -27,7 +27,8 @@ from agent.node.processes import Daemon, start_time, started_at
 from agent.planning.containerd_config import find_registry_directories
 from agent.planning.containerd_config_file import clean
 from agent.planning.containerd_merge import DEFAULT_SOCKET, merge, parse_version
-from agent.planning.model import Folder, HostPath, Proof, RuntimeView
+from agent.planning.evidence import Proof
+from agent.planning.model import Folder, HostPath, RuntimeView
 
 KIND = "containerd"
 NANOSECONDS = 1_000_000_000

@@ -16,7 +16,8 @@ from agent.errors import Problem, Reason
 from agent.node import cri_call
 from agent.node.pull_verdict import absent_image, judge_pull
 from agent.node.seen_path import seen_path
-from agent.planning.model import HostPath, Proof
+from agent.planning.evidence import Proof
+from agent.planning.model import HostPath
 
 
 class CriClient:

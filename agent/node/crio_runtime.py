@@ -19,7 +19,8 @@ from agent.node.processes import Daemon, find_daemons, start_time
 from agent.node.remembered_daemon import RememberedDaemon
 from agent.node.systemd import Systemd
 from agent.planning.containerd_merge import parse_version
-from agent.planning.model import DROP_IN_FILE, HostPath, Proof, RuntimeView
+from agent.planning.evidence import Proof
+from agent.planning.model import DROP_IN_FILE, HostPath, RuntimeView
 from agent.planning.registries_conf import CONTAINERS, USUAL, read_others
 
 KIND = "crio"

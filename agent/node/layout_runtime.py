@@ -7,6 +7,7 @@ from pathlib import Path
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.layout_traces import is_visible, look_for_traces
 from agent.node.runtime_choice import RuntimeChoice
+from agent.planning.evidence import Proof
 from agent.planning.layout_choice import (
     FoundLayout,
     apply_layout,
@@ -14,7 +15,7 @@ from agent.planning.layout_choice import (
     choose_layout,
 )
 from agent.planning.layouts import AUTO
-from agent.planning.model import HostPath, Proof, RuntimeView
+from agent.planning.model import HostPath, RuntimeView
 
 
 class LayoutRuntime:

@@ -14,7 +14,7 @@ import re
 
 from agent.errors import Reason
 from agent.node.cri_call import SILENT
-from agent.planning.model import Proof
+from agent.planning.evidence import Proof
 from agent.planning.node_auth import asks_who_pulls
 
 ABSENT_REPOSITORY = "registry-node-agent/absent"

@@ -15,7 +15,8 @@ from agent.errors import Reason
 from agent.node.attempt import Attempt, BlockedError, Site
 from agent.node.system_roots import system_roots
 from agent.node.token_realm import check_challenges
-from agent.planning.model import ProbeResult, ProbeStep, Route
+from agent.planning.evidence import ProbeResult, ProbeStep
+from agent.planning.model import Route
 
 OK = 200
 UNAUTHORIZED = 401

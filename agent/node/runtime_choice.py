@@ -14,7 +14,8 @@ from agent.node.container_runtime import ContainerdRuntime
 from agent.node.containerd_config_reader import state_of
 from agent.node.crio_runtime import CrioRuntime
 from agent.node.seen_path import seen_path
-from agent.planning.model import HostPath, Proof, RuntimeView
+from agent.planning.evidence import Proof
+from agent.planning.model import HostPath, RuntimeView
 
 CHOICE_SECONDS = 60.0
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"

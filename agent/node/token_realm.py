@@ -13,7 +13,7 @@ from urllib.request import parse_http_list, parse_keqv_list
 
 from agent.errors import Reason
 from agent.node.attempt import Answer, Attempt, BlockedError, Site
-from agent.planning.model import ProbeStep
+from agent.planning.evidence import ProbeStep
 
 PORTS = {"https": 443, "http": 80}
 SERVER_ERROR = 500

@@ -8,7 +8,8 @@ called again with more. The loop ends because every question is asked once.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent.planning.model import ProbeResult, Proof, Route
+from agent.planning.evidence import ProbeResult, Proof
+from agent.planning.model import Route
 
 
 class Unanswered(Exception):  # noqa: N818 - not an error: a question

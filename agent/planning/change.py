@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers
 from agent.planning.desires import Desire
-from agent.planning.model import Endpoint, ProbeResult, Proof, Route
+from agent.planning.evidence import ProbeResult, Proof
+from agent.planning.model import Endpoint, Route
 from agent.planning.revocation import without_revoked
 
 

@@ -11,7 +11,8 @@ from typing import assert_never
 from agent.errors import Problem
 from agent.planning.check_lines import Line, line_of
 from agent.planning.desires import Desires
-from agent.planning.model import ProbeStep, RuntimeView
+from agent.planning.evidence import ProbeStep
+from agent.planning.model import RuntimeView
 from agent.planning.outcome import RegistryStatus
 from agent.planning.plan import Plan
 from agent.planning.state_view import StateView

@@ -12,15 +12,9 @@ from agent.planning.crio_files import drop_unused, write_files
 from agent.planning.crio_present import certificates_of, drop_in_path, in_the_way, read_routes
 from agent.planning.desires import Desire, Desires
 from agent.planning.endpoint_choice import choose_endpoint
+from agent.planning.evidence import Proof
 from agent.planning.hostnames import registry_of
-from agent.planning.model import (
-    Endpoint,
-    HostPath,
-    Proof,
-    RegistriesConf,
-    RegistryName,
-    Route,
-)
+from agent.planning.model import Endpoint, HostPath, RegistriesConf, RegistryName, Route
 from agent.planning.ownership import Foreign
 from agent.planning.revocation import without_revoked
 from agent.planning.sheet import Sheet

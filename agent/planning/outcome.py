@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.errors import Problem, Reason
-from agent.planning.model import Endpoint, ProbeStep, RegistryName
+from agent.planning.evidence import ProbeStep
+from agent.planning.model import Endpoint, RegistryName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

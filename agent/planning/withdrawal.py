@@ -12,8 +12,9 @@ from datetime import datetime
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers
 from agent.planning.desires import Desires
+from agent.planning.evidence import ProbeStep
 from agent.planning.ledger import Ledger
-from agent.planning.model import HostPath, ProbeStep, RegistryName, Route
+from agent.planning.model import HostPath, RegistryName, Route
 from agent.planning.sheet import Occasion
 
 

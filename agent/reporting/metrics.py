@@ -19,7 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from agent.planning.model import ProbeStep
+from agent.planning.evidence import ProbeStep
 from agent.planning.outcome import Outcome
 from agent.ports import Contact
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from agent.errors import REMEDIES, Problem
 from agent.planning.checkup import Check
 from agent.planning.describe import Preview, describe_step
-from agent.planning.model import ProbeStep
+from agent.planning.evidence import ProbeStep
 from agent.planning.outcome import Outcome, RegistryStatus
 from agent.planning.removal import Removal
 

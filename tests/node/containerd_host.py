@@ -6,7 +6,8 @@ from pathlib import Path
 
 from agent.errors import Problem, Reason
 from agent.node.container_runtime import ContainerdRuntime
-from agent.planning.model import Folder, HostPath, Proof
+from agent.planning.evidence import Proof
+from agent.planning.model import Folder, HostPath
 
 CERTS_D = Folder(base=HostPath("/etc/containerd"), below=("certs.d",))
 CONFIG = """\

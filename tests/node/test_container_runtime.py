@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import NodeTrouble, Reason
-from agent.planning.model import HostPath, Proof
+from agent.planning.evidence import Proof
+from agent.planning.model import HostPath
 from tests.node.containerd_host import CERTS_D, CONFIG, SILENT, FakeCri, Host, furnished_host
 
 

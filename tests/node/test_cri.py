@@ -17,7 +17,8 @@ import pytest
 from agent.errors import Problem, Reason
 from agent.node.cri import CriClient
 from agent.node.cri_call import VERSION_SECONDS
-from agent.planning.model import HostPath, Proof
+from agent.planning.evidence import Proof
+from agent.planning.model import HostPath
 from tests.node.cri_server import Answer, cri_server, refusing
 
 SOCKET = HostPath("/run/containerd/containerd.sock")

@@ -8,7 +8,8 @@ from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.crio_runtime import CrioRuntime, crio_options
 from agent.node.loopback_names import resolves_to_loopback
 from agent.node.runtime_choice import RuntimeChoice
-from agent.planning.model import HostPath, Proof
+from agent.planning.evidence import Proof
+from agent.planning.model import HostPath
 from tests.node.containerd_host import FakeCri, Host
 
 SOCKET = HostPath("/run/crio/crio.sock")

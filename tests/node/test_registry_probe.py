@@ -12,7 +12,8 @@ import pytest
 
 from agent.errors import Reason
 from agent.node.registry_probe import RegistryProbe
-from agent.planning.model import Endpoint, ProbeResult, ProbeStep, Route
+from agent.planning.evidence import ProbeResult, ProbeStep
+from agent.planning.model import Endpoint, Route
 from tests.ground.certificates import Authority, Certificate
 from tests.node.same_name import ca_and_certificate
 from tests.node.tls_server import dropping, serving, status

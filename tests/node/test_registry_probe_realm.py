@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import Reason
 from agent.node.registry_probe import RegistryProbe
-from agent.planning.model import ProbeResult, ProbeStep
+from agent.planning.evidence import ProbeResult, ProbeStep
 from tests.ground.certificates import Authority
 from tests.node.tls_server import OK, serving, status
 

@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import Reason
 from agent.node.registry_probe import RegistryProbe
-from agent.planning.model import ProbeStep
+from agent.planning.evidence import ProbeStep
 from tests.ground.certificates import Authority, Certificate
 from tests.node.tls_server import Server, serving, status
 

@@ -4,7 +4,7 @@ import pytest
 
 from agent.errors import Reason
 from agent.planning.answers import Answers, Unanswered
-from agent.planning.model import ProbeResult, Proof
+from agent.planning.evidence import ProbeResult, Proof
 from tests.worlds import LONG, NEW_IP, World, converged, route, service
 
 

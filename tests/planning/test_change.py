@@ -8,7 +8,8 @@ from agent.errors import Reason
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.change import Decision, decide_change, decide_creation, union
 from agent.planning.desires import Desire
-from agent.planning.model import ProbeResult, ProbeStep, Proof, Route
+from agent.planning.evidence import ProbeResult, ProbeStep, Proof
+from agent.planning.model import Route
 from tests.anchors import ders, fingerprint, trust_sha256
 from tests.worlds import KNATIVE, LONG, NEW_IP, OLD_IP, endpoint, route
 

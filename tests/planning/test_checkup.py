@@ -7,7 +7,8 @@ import pytest
 from agent.errors import REMEDIES, Problem, Reason
 from agent.planning.check_lines import line_of
 from agent.planning.checkup import Check, checkup, checkup_cut_short
-from agent.planning.model import HostPath, ProbeStep, Proof
+from agent.planning.evidence import ProbeStep, Proof
+from agent.planning.model import HostPath
 from agent.planning.state_view import StateView
 from tests.anchors import trust_sha256
 from tests.worlds import LONG, SHORT, World, bundle, converged, service

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.planning.crio_drop_in import parse_drop_in, render_drop_in
-from agent.planning.model import DROP_IN_FILE, Proof
+from agent.planning.evidence import Proof
+from agent.planning.model import DROP_IN_FILE
 from agent.planning.registries_conf import USUAL
 from tests.fake_network import FakeCrio, Network
 from tests.fakes import CrashNow, FakeHostFiles

@@ -8,7 +8,8 @@ from agent.errors import Reason
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.desires import Desire
 from agent.planning.endpoint_choice import FAILURES_BEFORE_CHANGE, choose_endpoint
-from agent.planning.model import Endpoint, ProbeResult, Route
+from agent.planning.evidence import ProbeResult
+from agent.planning.model import Endpoint, Route
 from tests.anchors import ders
 from tests.worlds import KNATIVE, LONG, endpoint
 

@@ -8,9 +8,10 @@ import pytest
 from agent.errors import Reason
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.desires import Desire, Desires
+from agent.planning.evidence import ProbeResult, ProbeStep
 from agent.planning.known_good import KnownGood
 from agent.planning.ledger import Ledger
-from agent.planning.model import ProbeResult, ProbeStep, RegistryName
+from agent.planning.model import RegistryName
 from agent.planning.sheet import Occasion
 from agent.planning.withdrawal import Withdrawal, judge_withdrawal
 from tests.anchors import NOW

@@ -15,7 +15,8 @@ import pytest
 
 from agent.errors import Problem, Reason
 from agent.node.cri import CriClient
-from agent.planning.model import HostPath, Proof
+from agent.planning.evidence import Proof
+from agent.planning.model import HostPath
 from tests.ground.certificates import Authority
 from tests.ground.fronts import Bearer
 from tests.ground.node import Node

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from agent.errors import NodeTrouble, Problem, Reason
-from agent.planning.model import CA_FILE, HOSTS_FILE, ProbeStep
+from agent.planning.evidence import ProbeStep
+from agent.planning.model import CA_FILE, HOSTS_FILE
 from tests.anchors import NOW, YEAR, fingerprint, trust_sha256
 from tests.fakes import DISK_FULL, CrashNow
 from tests.worlds import (

@@ -3,7 +3,8 @@
 import pytest
 
 from agent.errors import NodeTrouble, Problem, Reason
-from agent.planning.model import CA_FILE, HOSTS_FILE, ProbeStep, RegistryName
+from agent.planning.evidence import ProbeStep
+from agent.planning.model import CA_FILE, HOSTS_FILE, RegistryName
 from agent.planning.outcome import Outcome, RegistryStatus
 from tests.anchors import NOW, YEAR, trust_sha256
 from tests.fakes import DISK_FULL

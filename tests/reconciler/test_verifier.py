@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from agent.errors import Reason
-from agent.planning.model import ProbeStep, Proof
+from agent.planning.evidence import ProbeStep, Proof
 from agent.verifier import PROOF_JITTER, PROOF_SECONDS
 from tests.worlds import LONG, NEW_IP, SHORT, World, converged, service
 

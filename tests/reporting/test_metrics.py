@@ -9,7 +9,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_plain
 
 from agent.errors import Problem, Reason
-from agent.planning.model import ProbeStep, RegistryName
+from agent.planning.evidence import ProbeStep
+from agent.planning.model import RegistryName
 from agent.planning.outcome import Outcome, RegistryStatus
 from agent.reporting.metrics import Metrics
 

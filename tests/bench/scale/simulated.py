@@ -18,7 +18,8 @@ from agent.cluster.node_status import NodeStatus
 from agent.cluster.watch import Timing
 from agent.flags import DEFAULT_BUNDLE
 from agent.node.clock import SystemClock
-from agent.planning.model import ClusterView, Endpoint, ProbeStep
+from agent.planning.evidence import ProbeStep
+from agent.planning.model import ClusterView, Endpoint
 from agent.planning.node_state import NodeState, State
 from agent.planning.outcome import RegistryStatus
 from agent.planning.trust_reference import parse_trust_reference
