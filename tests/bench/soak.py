@@ -10,6 +10,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -21,6 +22,7 @@ from tests.demo.agent import Agent
 from tests.demo.guard import guarded
 from tests.demo.stage import ADDRESS, HOST, NEW_ADDRESS, Stage, set_up
 from tests.demo.telling import say
+from tests.ground.certificates import Authority
 from tests.ground.debian import ProgramMissingError
 from tests.ground.namespaces import NodeTroubleError, wait_until
 
@@ -69,6 +71,7 @@ def _soak(stage: Stage, seconds: float, interval_seconds: float) -> int:
     certificate = stage.authority.issue(dns=[HOST], ips=[NEW_ADDRESS])
     stage.registry.open_front("second", address=NEW_ADDRESS, certificate=certificate)
     with ApiServer(stage) as server, agent_on(stage, server) as agent:
+        _meet_a_stranger(stage, server, agent)
         looks, changes = _change(server, agent, seconds, interval_seconds)
         server.give_address(AGENTS, NEW_ADDRESS)
         hosts_files = [directory / "hosts.toml" for directory in stage.host_directories]
@@ -78,6 +81,24 @@ def _soak(stage: Stage, seconds: float, interval_seconds: float) -> int:
         )
         say(f"{changes} changes, {sum(1 for _ in agent.passes())} passes that changed or found")
     return _judge(looks)
+
+
+def _meet_a_stranger(stage: Stage, server: ApiServer, agent: Agent) -> None:
+    """What a process loads once, it shall have loaded: a refusal lets it read the node's roots.
+
+    Those are 1.8 MiB on a usual node, and the first hiccup of a registry would seem a growth.
+    """
+    good = stage.authority.issue(dns=[HOST], ips=[ADDRESS])
+    stranger = Authority.create(name="stranger").issue(dns=[HOST], ips=[ADDRESS])
+    for certificate, sign in ((stranger, "unknown-authority"), (good, "in_sync 1.0")):
+        stage.registry.switch_certificate("first", certificate)
+        server.take_address(AGENTS)
+        server.give_address(AGENTS, ADDRESS)
+        wait_until(partial(_is_told, agent, sign), what=f"the metrics say {sign}")
+
+
+def _is_told(agent: Agent, sign: str) -> bool:
+    return sign in agent.metrics()
 
 
 def _change(
