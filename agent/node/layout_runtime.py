@@ -15,7 +15,7 @@ from agent.planning.layout_choice import (
     choose_layout,
 )
 from agent.planning.layouts import AUTO
-from agent.planning.model import HostPath, RuntimeView
+from agent.planning.model import Folder, HostPath, RuntimeView
 
 
 class LayoutRuntime:
@@ -45,6 +45,8 @@ class LayoutRuntime:
         check_supported(found)
         if any(problem.reason is Reason.RUNTIME_CONFIG_BROKEN for problem in view.problems):
             self._check_mounted(found, view.config_file)
+        for root in view.roots:
+            self._check_could_be_made(found, root)
         return apply_layout(view, found)
 
     def signature(self) -> Hashable:
@@ -63,7 +65,17 @@ class LayoutRuntime:
         """The directory of a configuration that is read there; the file may be missing."""
         folder = HostPath(posixpath.dirname(config))
         if not is_visible(self._host_root, folder):
-            detail = f"{found.layout.title} (by {found.by}) has its configuration there"
-            detail = f"{detail}, and it is not to be seen below {self._host_root}"
-            problem = Problem(reason=Reason.LAYOUT_NOT_MOUNTED, where=folder, detail=detail)
-            raise NodeTrouble(problem)
+            raise self._not_mounted(found, folder, "has its configuration")
+
+    def _check_could_be_made(self, found: FoundLayout, root: Folder) -> None:
+        """A pod sees what is mounted; anything else it would make in its own container."""
+        parent = HostPath(posixpath.dirname(root.base))
+        is_seen = is_visible(self._host_root, root.base)
+        is_below = parent != "/" and is_visible(self._host_root, parent)
+        if not (is_seen or is_below or self._host_root == Path("/")):
+            raise self._not_mounted(found, root.base, "has the directories of registries")
+
+    def _not_mounted(self, found: FoundLayout, folder: HostPath, what: str) -> NodeTrouble:
+        detail = f"{found.layout.title} (by {found.by}) {what} there"
+        detail = f"{detail}, and it is not to be seen below {self._host_root}"
+        return NodeTrouble(Problem(reason=Reason.LAYOUT_NOT_MOUNTED, where=folder, detail=detail))

@@ -108,3 +108,17 @@ def test_autopilot_is_known_by_the_node_s_name(host: Host) -> None:
     host.start()
     problem = refusal(runtime_of(host, node_name="gk3-cluster-pool-1"))
     assert problem.reason is Reason.UNSUPPORTED_NODE
+
+
+def test_a_root_that_would_be_made_in_the_agent_s_own_container_is_not_mounted(host: Host) -> None:
+    host.write("/etc/containerd/config.toml", CONFIG.replace("/etc/containerd", "/opt"))
+    host.start()
+    problem = refusal(runtime_of(host))
+    assert (problem.reason, problem.where) == (Reason.LAYOUT_NOT_MOUNTED, "/opt")
+
+
+def test_a_root_that_is_missing_in_a_mounted_directory_will_be_made(host: Host) -> None:
+    host.write("/etc/containerd/config.toml", CONFIG.replace("/etc/containerd", "/etc/new"))
+    host.start()
+    view = runtime_of(host).observe()
+    assert ([root.path for root in view.roots], view.problems) == (["/etc/new/certs.d"], ())
