@@ -6,35 +6,30 @@ again; an exception that is not Trouble is a bug and ends the process.
 """
 
 import threading
-from collections.abc import Hashable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TypeAlias
 
 from agent.applier import Applied, Applier, nothing_done
 from agent.errors import ClusterTrouble, NodeTrouble, Problem, Reason
+from agent.observer import Observer
 from agent.planning.answers import Answers, Unanswered
 from agent.planning.config_turn import foreign_hosts
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
 from agent.planning.known_good import KnownGood, remember
-from agent.planning.layout_choice import usual_roots
-from agent.planning.ledger import Ledger
-from agent.planning.model import ClusterView, Folder, FoundFolder, RegistriesConf, RuntimeView
-from agent.planning.node_view import BACKUP, NodeView, folders_to_read, needs_restart, roots_in_use
+from agent.planning.model import ClusterView, RuntimeView
+from agent.planning.node_view import NodeView, needs_restart, roots_in_use
 from agent.planning.outcome import Outcome, RegistryStatus
 from agent.planning.plan import Plan, make_plan
 from agent.planning.registries_conf import USUAL
-from agent.planning.removal import Removal, plan_removal, roots_to_search
+from agent.planning.removal import Removal, plan_removal
 from agent.planning.sheet import Occasion
 from agent.planning.standing import as_it_stands
 from agent.planning.steps import Step, folders_of
 from agent.ports import Clock, ConfigTurn, HostFiles, Probe, Runtime, Services, Source, State
 from agent.probing import probe_all
 from agent.verifier import Verified, Verifier
-
-NodeState: TypeAlias = tuple[tuple[Folder, ...], Hashable, Hashable, tuple[Hashable, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +65,7 @@ class Reconciler:
     may_reload: bool = True
     applier: Applier = field(init=False)
     verifier: Verifier = field(init=False)
-    _made: tuple[Folder, ...] = ()
-    _found: NodeState | None = None
+    observer: Observer = field(init=False)
 
     def __post_init__(self) -> None:
         self.applier = Applier(
@@ -81,6 +75,7 @@ class Reconciler:
             clock=self.clock,
             stop=self.stop,
         )
+        self.observer = Observer(files=self.files, state=self.state, runtime=self.runtime)
         self.verifier = Verifier(
             probe=self.probe, runtime=self.runtime, services=self.services, clock=self.clock
         )
@@ -93,7 +88,7 @@ class Reconciler:
             view=self._view(), known_good=known_good, rules=self.rules, now=self.clock.now()
         )
         hosts = [host for desire in desires.wanted for host in desire.hosts]
-        ledger = self._load_ledger()
+        ledger = self.observer.load_ledger()
         in_the_way = (
             *self.state.problems,
             *runtime.problems,
@@ -101,7 +96,7 @@ class Reconciler:
             *needs_restart(runtime, ledger),
         )
         roots = roots_in_use(runtime, ledger)
-        node = self._look(
+        node = self.observer.look(
             ledger,
             roots=roots,
             hosts=hosts,
@@ -132,7 +127,7 @@ class Reconciler:
         Without the node's lock nothing is applied, and what stands is verified all the same.
         """
         began = self.clock.monotonic()
-        self._found = None
+        self.observer.forget()
         locked_out: tuple[Problem, ...] = ()
         try:
             with ExitStack() as held:
@@ -144,16 +139,7 @@ class Reconciler:
 
     def moved(self) -> bool:
         """Whether the node is not as the last pass found it; False if that could not look at it."""
-        return self._found is not None and self._node_state(self._found[0]) != self._found
-
-    def _node_state(self, folders: tuple[Folder, ...]) -> NodeState:
-        """What can be seen cheaply of all that a pass looks at."""
-        return (
-            folders,
-            self.runtime.signature(),
-            self.state.signature(),
-            tuple(self.files.signature(folder) for folder in folders),
-        )
+        return self.observer.moved()
 
     def remove(self) -> Removal:
         """Put the node back: undo all that is still ours, the record last. Raises NodeTrouble.
@@ -162,8 +148,8 @@ class Reconciler:
         of ours that a lost ledger no longer knows.
         """
         with self.state.exclusive():
-            roots = self._roots_to_search()
-            node = self._look(self._load_ledger(), roots=roots, conf=USUAL)
+            roots = self.observer.roots_to_search()
+            node = self.observer.look(self.observer.load_ledger(), roots=roots, conf=USUAL)
             removal = plan_removal(node, USUAL, may_reload=self.may_reload)
             kept = self.turn.undo(needed=bool(foreign_hosts(node, removal)))
             applied = self.applier.apply(
@@ -174,13 +160,6 @@ class Reconciler:
                     raise NodeTrouble(problem)
             self.state.remove_all()  # under the lock: the next pass begins with a new record
         return replace(removal, left=(*removal.left, *applied.refused, *kept))
-
-    def _roots_to_search(self) -> tuple[Folder, ...]:
-        usual = {root: self.files.read(root) for root in (*usual_roots(), *USUAL.folders)}
-        try:
-            return roots_to_search(self.runtime.observe().roots, usual=usual)
-        except NodeTrouble:
-            return roots_to_search((), usual=usual)
 
     def turn_on(self) -> str:
         """Turn on config_path where the runtime does without; what was done, empty for nothing.
@@ -243,13 +222,13 @@ class Reconciler:
         applied = self.applier.apply(
             plan.steps, ledger=plan.ledger, known=node.ledger, roots=node.roots
         )
-        self._made = applied.ledger.made
+        self.observer.made = applied.ledger.made
         return replace(applied, refused=(*applied.refused, *unsaved))
 
     def _as_it_stands(self, plan: Plan, node: NodeView, applied: Applied) -> Plan:
         """The plan as far as it came true, by another look at what it was to change."""
         # What was tried and undone is no change to look into.
-        self._found = self._node_state((*node.roots, *node.found))
+        self.observer.note((*node.roots, *node.found))
         found = {folder: self.files.read(folder) for folder in folders_of(plan.steps)}
         now = replace(node, found={**node.found, **found}, ledger=applied.ledger)
         return as_it_stands(plan, now, unfinished=applied.unfinished)
@@ -271,38 +250,6 @@ class Reconciler:
             return self.source.view()
         except ClusterTrouble as trouble:
             return ClusterView(services=(), bundles={}, complete=False, problems=(trouble.problem,))
-
-    def _load_ledger(self) -> Ledger:
-        """The record; one that was lost under a live agent is partly remembered."""
-        ledger = self.state.load_ledger()
-        return Ledger(made=self._made) if ledger == Ledger() else ledger
-
-    def _look(
-        self,
-        ledger: Ledger,
-        *,
-        roots: tuple[Folder, ...],
-        hosts: Iterable[str] = (),
-        settled: bool = False,
-        conf: RegistriesConf | None = None,
-    ) -> NodeView:
-        for root in roots:
-            self.files.check_linked(root)
-        names = {root: self.files.names(root) for root in roots}
-        for backup in [root.child(BACKUP) for root in roots if BACKUP in names[root]]:
-            if isinstance(self.files.read(backup), FoundFolder):
-                names[backup] = self.files.names(backup)
-        folders = folders_to_read(roots=roots, names=names, hosts=hosts, ledger=ledger, conf=conf)
-        self._found = self._node_state((*roots, *folders))
-        found = {folder: self.files.read(folder) for folder in folders}
-        return NodeView(
-            roots=roots,
-            names=names,
-            found=found,
-            ledger=ledger,
-            settled=settled,
-            registries_conf=conf,
-        )
 
     def _plan(
         self, desires: Desires, node: NodeView, occasion: Occasion, runtime: RuntimeView

@@ -129,6 +129,7 @@ def test_a_pass_cut_anywhere_is_made_good_by_the_next_ones(
         world.run()
     except CrashNow:
         event("was cut")
+    world.faults.at = 0
     world.restart()
     world.run()
     world.run()
