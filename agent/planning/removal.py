@@ -69,7 +69,7 @@ def plan_removal(node: NodeView, conf: RegistriesConf, *, may_reload: bool) -> R
         }
         if ledger.has(folder, DROP_IN_FILE):
             left += _drop_in_left(folder, found, ours)
-            draft.routes += _without_drop_in(folder, ours, may_reload=may_reload)
+            draft.routes += _without_drop_in(folder, found, ours, may_reload=may_reload)
             continue
         left += [_left(folder, name, _CHANGED) for name in found.files if name not in ours]
         if CA_FILE in ours and HOSTS_FILE not in ours and _names_our_ca(found):
@@ -102,11 +102,15 @@ def _drop_in_left(folder: Folder, found: FoundFolder, ours: Container[str]) -> l
     return [_left(folder, DROP_IN_FILE, _CHANGED)] if is_changed else []
 
 
-def _without_drop_in(folder: Folder, ours: Container[str], *, may_reload: bool) -> list[Step]:
-    if DROP_IN_FILE not in ours:
+def _without_drop_in(
+    folder: Folder, found: FoundFolder, ours: Container[str], *, may_reload: bool
+) -> list[Step]:
+    """One that is on record and gone may still be in CRI-O's memory: a removal ended too early."""
+    if DROP_IN_FILE in found.files and DROP_IN_FILE not in ours:
         return []
+    removal = [RemoveDropIn(folder=folder, name=DROP_IN_FILE)] if DROP_IN_FILE in ours else []
     reload = [ReloadRuntime()] if may_reload else []
-    return [RemoveDropIn(folder=folder, name=DROP_IN_FILE), *reload]
+    return [*removal, *reload]
 
 
 def _is_taken(found: Found) -> bool:

@@ -7,11 +7,20 @@ from hypothesis import strategies as st
 from agent.errors import Reason
 from agent.planning.hostnames import registry_of
 from agent.planning.ledger import Ledger, adopt
-from agent.planning.model import CA_FILE, HOSTS_FILE, Blocked, Folder, HostPath
+from agent.planning.model import (
+    CA_FILE,
+    DROP_IN_FILE,
+    HOSTS_FILE,
+    Blocked,
+    Folder,
+    FoundFolder,
+    HostPath,
+)
 from agent.planning.node_view import NodeView
 from agent.planning.ownership import Foreign
 from agent.planning.registries_conf import USUAL
 from agent.planning.removal import plan_removal
+from agent.planning.steps import ReloadRuntime
 from tests.planning.histories import FOREIGN_HOSTS, Past, Wish, foreign_folders, pasts, wishes
 from tests.worlds import LONG, ROOT, World, converged, service
 
@@ -110,6 +119,13 @@ def test_of_a_directory_that_is_none_any_more(sentence: str) -> None:
     assert [problem.reason for problem in told.pop(told_as)] == [reason]
     assert list(told.values()) == [()]
     assert removal.steps == ()
+
+
+def test_a_drop_in_that_is_gone_but_on_record_may_still_be_in_crios_memory() -> None:
+    ledger = adopt(Ledger(), folder=USUAL.drop_ins, files={DROP_IN_FILE: b"ours"})
+    found = {USUAL.drop_ins: FoundFolder(files={})}
+    node = NodeView(roots=(), found=found, ledger=ledger, registries_conf=USUAL)
+    assert plan_removal(node, USUAL, may_reload=True).steps == (ReloadRuntime(),)
 
 
 # Properties
