@@ -57,7 +57,7 @@ check: venv
 realnode: venv root
 	@$(PY) -m tests.ground.programs node || true
 	@rm -rf build/supported
-	$(own_tmp) $(PY) -m pytest -q -n auto -m realnode
+	$(own_tmp) $(PY) -m pytest -q -n 3 -m realnode
 	$(PY) -m tests.supported --check
 
 # etcd, kube-apiserver, kubelet and all. Where Go is absent these tests are skipped, and say so.
