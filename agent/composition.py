@@ -50,19 +50,16 @@ def compose(settings: Settings, *, follow: bool = False) -> Agent:
         stop=stop,
         lock_timeout_seconds=LOCK_TIMEOUT_SECONDS,
     )
+    root = settings.host_root
+    cri, systemd = CriClient(root), Systemd(root)
     reconciler = Reconciler(
         source=view.source,
-        files=HostFiles(settings.host_root),
+        files=HostFiles(root),
         state=state,
-        runtime=_runtime(settings),
-        turn=ConfigTurn(
-            settings.host_root,
-            state_dir=settings.state_dir,
-            systemd=Systemd(settings.host_root),
-            cri=CriClient(settings.host_root),
-        ),
-        services=UnitProxies(settings.host_root, systemd=Systemd(settings.host_root)),
-        probe=RegistryProbe(settings.host_root, stop),
+        runtime=_runtime(settings, cri=cri, systemd=systemd),
+        turn=ConfigTurn(root, state_dir=settings.state_dir, systemd=systemd, cri=cri),
+        services=UnitProxies(root, systemd=systemd),
+        probe=RegistryProbe(root, stop),
         clock=SystemClock(),
         rules=Rules(
             domain=settings.cluster_domain,
@@ -85,13 +82,13 @@ def compose(settings: Settings, *, follow: bool = False) -> Agent:
     )
 
 
-def _runtime(settings: Settings) -> LayoutRuntime:
-    root, cri = settings.host_root, CriClient(settings.host_root)
+def _runtime(settings: Settings, *, cri: CriClient, systemd: Systemd) -> LayoutRuntime:
+    root = settings.host_root
     runtime = RuntimeChoice(
         root,
         setting=settings.runtime,
         containerd=ContainerdRuntime(root, cri=cri),
-        crio=CrioRuntime(root, cri=cri, systemd=Systemd(root)),
+        crio=CrioRuntime(root, cri=cri, systemd=systemd),
     )
     return LayoutRuntime(
         root, setting=settings.layout, node_name=settings.node_name, runtime=runtime

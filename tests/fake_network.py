@@ -9,7 +9,6 @@ from agent.errors import NodeTrouble, Problem, Reason
 from agent.planning.evidence import ProbeResult, ProbeStep, Proof
 from agent.planning.model import (
     CA_FILE,
-    DROP_IN_FILE,
     HOSTS_FILE,
     Folder,
     FoundFolder,
@@ -92,7 +91,7 @@ class FakeCrio:
         if self.deaf is not None:
             raise self.deaf
         self.reloads += 1
-        content = self.files.tree.get(f"{USUAL.drop_ins.path}/{DROP_IN_FILE}") or b""
+        content = self.files.tree.get(USUAL.drop_in) or b""
         found = tomllib.loads(content.decode()).get("registry", [])
         self.loaded = {item["prefix"]: item["location"] for item in found}
 

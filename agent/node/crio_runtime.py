@@ -20,7 +20,7 @@ from agent.node.remembered_daemon import RememberedDaemon
 from agent.node.systemd import Systemd
 from agent.planning.containerd_merge import parse_version
 from agent.planning.evidence import Proof
-from agent.planning.model import DROP_IN_FILE, HostPath, RuntimeView
+from agent.planning.model import HostPath, RuntimeView
 from agent.planning.registries_conf import CONTAINERS, USUAL, read_others
 
 KIND = "crio"
@@ -111,7 +111,7 @@ class CrioRuntime:
             raise NodeTrouble(
                 Problem(
                     reason=Reason.NEEDS_RELOAD,
-                    where=f"{USUAL.drop_ins.path}/{DROP_IN_FILE}",
+                    where=USUAL.drop_in,
                     detail=f"CRI-O could not be told to read it: {refusal}",
                 )
             )
@@ -142,7 +142,7 @@ class CrioRuntime:
                 return Problem(reason=Reason.RUNTIME_UNREACHABLE, where=socket, detail=detail)
 
     def _drop_ins_of_others(self) -> tuple[HostPath, ...]:
-        ours = f"{USUAL.drop_ins.path}/{DROP_IN_FILE}"
+        ours = USUAL.drop_in
         places = (USUAL.drop_ins.path, f"{USERS_OWN}.d")
         found = [matching_paths(self._host_root, f"{place}/*.conf") for place in places]
         return tuple(path for paths in found for path in paths if path != ours)

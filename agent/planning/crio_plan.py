@@ -9,7 +9,7 @@ from functools import partial
 
 from agent.errors import Problem, Reason
 from agent.planning.crio_files import drop_unused, write_files
-from agent.planning.crio_present import certificates_of, drop_in_path, in_the_way, read_routes
+from agent.planning.crio_present import certificates_of, in_the_way, read_routes
 from agent.planning.desires import Desire, Desires
 from agent.planning.endpoint_choice import choose_endpoint
 from agent.planning.evidence import Proof
@@ -87,7 +87,7 @@ class DropIn:
             registry = registry_of(host)
             if host in wanted or registry is None:
                 continue
-            place = HostPath(f"{drop_in_path(self.conf)}#{host}")
+            place = HostPath(f"{self.conf.drop_in}#{host}")
             verdict = judge_withdrawal(
                 registry=registry,
                 place=place,
@@ -131,7 +131,7 @@ class DropIn:
         elif not (changed and self.conf.reloads_itself):
             detail = "CRI-O has not read it yet, and --disrupt none forbids to reload it"
             self.sheet.report(
-                Problem(reason=Reason.NEEDS_RELOAD, where=drop_in_path(self.conf), detail=detail)
+                Problem(reason=Reason.NEEDS_RELOAD, where=self.conf.drop_in, detail=detail)
             )
 
     def _free(self, desire: Desire) -> Iterator[str]:

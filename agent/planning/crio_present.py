@@ -14,7 +14,6 @@ from agent.planning.model import (
     Folder,
     Found,
     FoundFolder,
-    HostPath,
     Missing,
     RegistriesConf,
     Route,
@@ -22,11 +21,6 @@ from agent.planning.model import (
 from agent.planning.node_view import NodeView
 from agent.planning.ownership import Ours, Ownership, is_as_written
 from agent.planning.trust_bundle import parse_trust_file
-
-
-def drop_in_path(conf: RegistriesConf) -> HostPath:
-    """The whole path of our drop-in."""
-    return HostPath(f"{conf.drop_ins.path}/{DROP_IN_FILE}")
 
 
 def read_drop_in(node: NodeView, conf: RegistriesConf) -> bytes | None:
@@ -62,7 +56,7 @@ def endpoint_folders(node: NodeView, conf: RegistriesConf) -> Iterator[tuple[Fol
 
 def in_the_way(node: NodeView, conf: RegistriesConf) -> Problem | None:
     """Why the drop-in is not ours to write; None when it is."""
-    where = drop_in_path(conf)
+    where = conf.drop_in
     found: Found = node.found.get(conf.drop_ins, Missing())
     match found:
         case Blocked(reason=reason, detail=detail):

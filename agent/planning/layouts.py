@@ -21,7 +21,7 @@ class Layout:
     `config` is the runtime's configuration, `config_path` what the distribution sets there, empty
     where it sets nothing. `told` are paths of the configuration or the socket by which a running
     process gives it away; `markers` are paths that only this distribution has, `os_ids` the `ID`
-    of its os-release, `node_names` how its nodes' names begin. `units` run the runtime.
+    of its os-release, `node_names` how its nodes' names begin.
     `generated` says who writes the configuration anew and what to change instead, empty where it
     is a person's to edit; `generated_at` limits that to one path. `shared_with` says who else
     writes beside us; `unsupported` what to use on a node that cannot be served.
@@ -31,7 +31,6 @@ class Layout:
     title: str
     config: str = "/etc/containerd/config.toml"
     config_path: str = ""
-    units: tuple[str, ...] = ("containerd.service",)
     told: tuple[str, ...] = ()
     markers: tuple[str, ...] = ()
     os_ids: tuple[str, ...] = ()
@@ -50,7 +49,6 @@ def _rancher(name: str, title: str, *, units: tuple[str, ...], told: tuple[str, 
         title=title,
         config=f"{folder}/config.toml",
         config_path=f"{folder}/certs.d",
-        units=units,
         told=(f"{folder}/*", f"*/{name}/agent/etc/containerd/config.toml", *told),
         markers=(f"/etc/rancher/{name}",),
         generated=(
@@ -115,7 +113,6 @@ LAYOUTS = (
         name="k0s",
         title="k0s",
         config="/etc/k0s/containerd.toml",
-        units=("k0sworker.service", "k0scontroller.service"),
         told=("/etc/k0s/*", "/run/k0s/*"),
         markers=("/etc/k0s",),
         generated=(
@@ -130,7 +127,6 @@ LAYOUTS = (
         title="MicroK8s",
         config="/var/snap/microk8s/current/args/containerd.toml",
         config_path="/var/snap/microk8s/current/args/certs.d",
-        units=("snap.microk8s.daemon-containerd.service",),
         told=("/var/snap/microk8s/*",),
         markers=("/var/snap/microk8s",),
         generated=(
@@ -182,7 +178,6 @@ LAYOUTS = (
         name="openshift",
         title="OpenShift",
         config="/etc/crio/crio.conf",
-        units=("crio.service",),
         markers=("/etc/machine-config-daemon",),
         os_ids=("rhcos", "scos"),
         shared_with=(
@@ -193,7 +188,6 @@ LAYOUTS = (
         name="microshift",
         title="MicroShift",
         config="/etc/crio/crio.conf",
-        units=("crio.service",),
         markers=("/etc/microshift", "/var/lib/microshift"),
     ),
     Layout(

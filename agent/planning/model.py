@@ -230,6 +230,11 @@ class RegistriesConf:
     reloads_itself: bool = False
 
     @property
+    def drop_in(self) -> HostPath:
+        """The whole path of our drop-in."""
+        return HostPath(f"{self.drop_ins.path}/{DROP_IN_FILE}")
+
+    @property
     def folders(self) -> tuple[Folder, ...]:
         """The directories that are shared with others."""
         return (self.drop_ins, self.certificates)

@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.planning.crio_drop_in import parse_drop_in, render_drop_in
 from agent.planning.evidence import Proof
-from agent.planning.model import DROP_IN_FILE
 from agent.planning.registries_conf import USUAL
 from tests.fake_network import FakeCrio, Network
 from tests.fakes import CrashNow, FakeHostFiles
 from tests.planning.histories import Wish, wishes
 from tests.worlds import World, after_each_step, bundle, endpoint, service
 
-DROP_IN = f"{USUAL.drop_ins.path}/{DROP_IN_FILE}"
+DROP_IN = USUAL.drop_in
 pasts = st.lists(wishes(withdrawing=True), max_size=3)
 DEAF = NodeTrouble(Problem(reason=Reason.NEEDS_RELOAD, where=DROP_IN, detail="it is deaf"))
 
