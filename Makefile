@@ -86,7 +86,7 @@ bench-scale: venv root
 # uv reads the ranges from pyproject.toml; --universal keeps one file for amd64 and aarch64.
 lock: venv
 	$(PY) -m pip install --quiet --group lock
-	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra cri --extra systemd \
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra cri --extra issuer --extra systemd \
 	  --generate-hashes --no-annotate --custom-compile-command "make lock" \
 	  --cache-dir $(REGISTRY_NODE_AGENT_CACHE)/uv --output-file deploy/requirements.lock pyproject.toml
 

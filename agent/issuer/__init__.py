@@ -1,0 +1,1 @@
+"""The trust controller: issues certificates, publishes the CA, rotates both."""
