@@ -24,7 +24,10 @@ _RANK = {state: number for number, state in enumerate(_ORDER)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRecord:
-    """A node's Lease, as read. Texts are empty where it does not have them."""
+    """A node's Lease, as read. Texts are empty where it does not have them.
+
+    `anchors` are fingerprints, by registry as `namespace/name`.
+    """
 
     node: str
     state: str = ""
@@ -32,6 +35,7 @@ class LeaseRecord:
     runtime: str = ""
     version: str = ""
     trust: tuple[str, ...] = ()
+    anchors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     config_sha256: str = ""
     renewed: datetime | None = None
     duration: timedelta = DEFAULT_DURATION
@@ -51,12 +55,15 @@ class NodeRecord:
 class Row:
     """One node. `state` is a State or one of this module's words; `note` explains it further.
 
-    `told` is what its Lease says; where there is none, no more than what its Node does.
+    `told` is what its Lease says; where there is none, no more than what its Node does. `selected`
+    tells whether a pod is wanted there, `ready` what the Node says of itself.
     """
 
     state: str
     told: LeaseRecord
     note: str = ""
+    selected: bool = True
+    ready: bool = True
 
     @property
     def node(self) -> str:
@@ -122,14 +129,22 @@ def _row(node: NodeRecord, lease: LeaseRecord | None, selected: bool, now: datet
     if lease is None:
         state = NO_AGENT if selected else NOT_SELECTED
         told = LeaseRecord(node=node.name, runtime=node.runtime)
-        return Row(told=told, state=state, note=", ".join(notes))
+        return Row(
+            told=told, state=state, note=", ".join(notes), selected=selected, ready=node.ready
+        )
     if not selected and lease.state != State.REMOVED:
         notes.append("no longer selected, not put back")
     state = lease.state
     if lease.state != State.REMOVED and _is_silent(lease, now):
         state = SILENT
         notes.append(f"last said {lease.state or 'nothing'}")
-    return Row(told=lease, state=state or SILENT, note=", ".join(notes))
+    return Row(
+        told=lease,
+        state=state or SILENT,
+        note=", ".join(notes),
+        selected=selected,
+        ready=node.ready,
+    )
 
 
 def _is_silent(lease: LeaseRecord, now: datetime) -> bool:

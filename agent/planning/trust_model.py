@@ -7,12 +7,15 @@ the room that knows cryptography turns its steps into bytes.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeAlias
 
 from agent.planning.model import IPAddress
 
 IPNetwork: TypeAlias = IPv4Network | IPv6Network
+
+BACKDATE = timedelta(minutes=5)
+"""How much older a certificate says it is than it is: clocks differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,24 +27,28 @@ class Constraints:
 
     def cover(self, wanted: "Constraints") -> bool:
         """Whether a CA with these may sign for all that is wanted."""
-        if not wanted.names <= self.names:
-            return False
         if not self.networks:
-            return True
-        return bool(wanted.networks) and all(map(self._has_network, wanted.networks))
+            return wanted.names <= self.names
+        inside = all(map(self._has_network, wanted.networks))
+        return wanted.names <= self.names and bool(wanted.networks) and inside
+
+    def allow(self, *, names: frozenset[str], addresses: frozenset[IPAddress]) -> bool:
+        """Whether a CA with these may sign a certificate of these names and addresses."""
+        hosts = (ip_network(address) for address in addresses)
+        return all(map(self._has_name, names)) and (
+            not self.networks or all(map(self._has_network, hosts))
+        )
+
+    def _has_name(self, name: str) -> bool:
+        return any(name == own or name.endswith(f".{own}") for own in self.names)
 
     def _has_network(self, wanted: IPNetwork) -> bool:
-        for own in self.networks:
-            if isinstance(own, IPv4Network) and isinstance(wanted, IPv4Network):
-                if wanted.subnet_of(own):
-                    return True
-            elif (
-                isinstance(own, IPv6Network)
-                and isinstance(wanted, IPv6Network)
-                and wanted.subnet_of(own)
-            ):
-                return True
-        return False
+        return any(
+            wanted.version == own.version
+            and int(own.network_address) <= int(wanted.network_address)
+            and int(wanted.broadcast_address) <= int(own.broadcast_address)
+            for own in self.networks
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,11 @@ class Authority:
     constraints: Constraints
 
     @property
+    def made_at(self) -> datetime:
+        """When it was made."""
+        return self.not_before + BACKDATE
+
+    @property
     def half_life(self) -> datetime:
         """When half of its life is over."""
         return self.not_before + (self.not_after - self.not_before) / 2
@@ -64,18 +76,20 @@ class Keyring:
     """What the CA Secret holds.
 
     `current` signs, `next` shall, `previous` did: of those the public part is left, and they are
-    several only where the Secret was lost. `crossed` tells that `current` is there a second time,
-    signed by `previous`. `switched_at` is when `current` began to sign; `is_compromised` that
-    somebody asked for another CA because the key of the current one may be in strange hands.
+    several only where keys were lost or given up. `crossed` tells that `current` is there a second
+    time, signed by the one before it. `switched_at` is when `current` began to sign. `demanded_at`
+    is when somebody asked for new keys at once, since these may be in strange hands; `compromised`
+    are the previous CAs of which that was said, `revoked` those that are trusted no more.
     """
 
     current: Authority | None = None
     next: Authority | None = None
     previous: tuple[Authority, ...] = ()
     crossed: bool = False
-    revoked: tuple[Authority, ...] = ()
     switched_at: datetime | None = None
-    is_compromised: bool = False
+    demanded_at: datetime | None = None
+    compromised: frozenset[str] = frozenset()
+    revoked: tuple[Authority, ...] = ()
 
     @property
     def anchors(self) -> frozenset[str]:
@@ -112,15 +126,22 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """One registry Service: the names and addresses that it is reached by."""
+
+    names: frozenset[str]
+    addresses: frozenset[IPAddress]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """One namespace with registries: what its certificate has to cover, and what there is.
+    """One namespace with registries: its Services, and the certificate that there is for them.
 
     `leaf` is None where there is no certificate; `written_at` is when it was put there.
     """
 
     namespace: str
-    names: frozenset[str]
-    addresses: frozenset[IPAddress]
+    services: tuple[Reached, ...]
     leaf: Leaf | None = None
     written_at: datetime | None = None
 

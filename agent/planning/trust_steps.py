@@ -9,7 +9,11 @@ from agent.planning.trust_model import Constraints, Role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeAuthority:
-    """Make a CA, and put it on the ring. `orphans` are published CAs whose keys were lost."""
+    """Make a CA, and put it on the ring.
+
+    `orphans` are published CAs whose keys were lost: they join the previous ones. So does a next
+    CA that is there already: its keys were given up.
+    """
 
     role: Role
     constraints: Constraints
@@ -18,16 +22,14 @@ class MakeAuthority:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchAuthority:
-    """Let the next CA sign from now on; the old one leaves its signature on it if `cross`."""
+    """Let the next CA sign from now on; the old one signs it first, if `cross`."""
 
     cross: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetirePrevious:
-    """Take the previous CAs off the ring; to the revoked ones if `revoke`."""
-
-    revoke: bool
+    """Take the previous CAs off the ring; those that are compromised join the revoked ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class PublishAnchors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueLeaf:
-    """Give a namespace's registry a certificate by the current CA."""
+    """Give a namespace's registry a certificate by the current CA. `why` is for people."""
 
     namespace: str
     names: frozenset[str]

@@ -1,0 +1,62 @@
+"""Which names and addresses a registry's certificate has, and when it is made anew.
+
+One for all registry Services of a namespace: they share the registry. A Service that the CA may
+not sign for yet waits, and does not keep the others from a new certificate.
+"""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from agent.planning.model import IPAddress
+from agent.planning.trust_model import Authority, Keyring, Leaf, Serving
+
+_RENEWED_AFTER = 2 / 3  # of its life
+_JITTER = 0.05  # so much earlier at most: what was made together is not renewed together
+
+
+def covered(serving: Serving, authority: Authority) -> tuple[frozenset[str], frozenset[IPAddress]]:
+    """All names and addresses of those Services that the CA may sign for."""
+    allowed = [
+        service
+        for service in serving.services
+        if authority.constraints.allow(names=service.names, addresses=service.addresses)
+    ]
+    names = frozenset[str]().union(*(service.names for service in allowed))
+    return names, frozenset[IPAddress]().union(*(service.addresses for service in allowed))
+
+
+def why_anew(serving: Serving, *, ring: Keyring, current: Authority, now: datetime) -> str:
+    """Why the certificate of a namespace has to be made anew; empty when it has not."""
+    leaf = serving.leaf
+    if leaf is None:
+        return "there is none"
+    reasons = {
+        "what is there does not verify": not leaf.is_sound,
+        "another CA signs now": leaf.signer != current.sha256,
+        "the Services have other names or addresses": (leaf.names, leaf.addresses)
+        != covered(serving, current),
+        "its chain is not that of the CA any more": leaf.crossed != ring.crossed,
+        "two thirds of its life are over": now >= renewal(leaf, seed=serving.namespace)
+        and leaf.not_after < current.not_after,
+    }
+    return next((why for why, holds in reasons.items() if holds), "")
+
+
+def renewal(leaf: Leaf, *, seed: str) -> datetime:
+    """When a certificate is made anew: after two thirds of its life, or a little earlier."""
+    share = sha256(f"{seed} {leaf.not_before}".encode()).digest()[0] / 255
+    return leaf.not_before + (leaf.not_after - leaf.not_before) * (_RENEWED_AFTER - _JITTER * share)
+
+
+def may_serve(
+    signers: frozenset[str], serving: Serving, *, now: datetime, refresh: timedelta
+) -> bool:
+    """Whether the registry may still serve what one of these CAs signed.
+
+    What its Secret held before may be served until the pod has read it again, `refresh` at most.
+    """
+    leaf = serving.leaf
+    if leaf is None or leaf.not_after <= now:
+        return False
+    is_read = serving.written_at is not None and now >= serving.written_at + refresh
+    return leaf.signer in signers or not is_read
