@@ -45,6 +45,9 @@ class Reason(StrEnum):
     WITHDRAWAL_PENDING = "withdrawal-pending"
     HELD = "held"
 
+    # What the trust controller keeps in the cluster.
+    NAME_TAKEN = "name-taken"
+
     # The node does not allow it.
     NO_RUNTIME_FOUND = "no-runtime-found"
     RUNTIME_CONFIG_BROKEN = "runtime-config-broken"
@@ -140,6 +143,10 @@ REMEDIES: dict[Reason, str] = {
     Reason.HELD: (
         "repair the registry or the bundle; to force it, annotate "
         "registry-node-agent.internal/apply-held or run `sync --apply-held`"
+    ),
+    Reason.NAME_TAKEN: (
+        "delete or rename the object, or make it ours: label it app.kubernetes.io/managed-by: "
+        "registry-node-agent"
     ),
     Reason.NO_RUNTIME_FOUND: "check --host-root and --runtime; containerd and CRI-O are supported",
     Reason.RUNTIME_CONFIG_BROKEN: "repair the file: the runtime would not start with it",
@@ -247,3 +254,7 @@ class ClusterTrouble(Trouble):
 
 class NodeTrouble(Trouble):
     """The node refuses: its disk, its permissions, its runtime. Tried again at the next pass."""
+
+
+class ChangedMeanwhile(Exception):  # noqa: N818 - no error: somebody else was quicker
+    """The object to be written is not as it was looked at. Nothing is wrong: look again."""

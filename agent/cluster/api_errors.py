@@ -10,6 +10,7 @@ from agent.errors import Problem, Reason
 
 MAX_RETRY_AFTER_SECONDS = 300.0
 
+_CONFLICT = 409
 _DENIED = frozenset({401, 403})
 _LATER = frozenset({408, 429})
 _AS_IT_IS_ASKED = range(400, 500)
@@ -48,6 +49,10 @@ class ApiRefusedError(ApiError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class ConflictError(ApiRefusedError):
+    """The object is not as it was when it was looked at, or is there already: look again."""
+
+
 def problem_of(error: ApiError, *, server: str, subject: str) -> Problem:
     """An error as it is reported; `subject` names what was asked for.
 
@@ -70,7 +75,8 @@ def refused(status: Document, *, retry_after: str = "") -> ApiRefusedError:
     """From a `Status` object, of which nothing is taken for granted, and a Retry-After header."""
     code = status.get("code")
     seconds = max(_seconds_of_header(retry_after), _seconds_of_details(status))
-    return ApiRefusedError(
+    kind = ConflictError if code == _CONFLICT else ApiRefusedError
+    return kind(
         status=code if isinstance(code, int) else 0,
         reason=str(status.get("reason", "")),
         message=str(status.get("message", "")),

@@ -62,6 +62,7 @@ _REASONS: dict[Line, tuple[Reason, ...]] = {
         Reason.BUNDLE_HAS_PRIVATE_KEY,
         Reason.BUNDLE_HAS_LEAF,
         Reason.BUNDLE_EXPIRED,
+        Reason.NAME_TAKEN,  # only `issue` meets it
     ),
     Line.STATE: (
         Reason.ANOTHER_AGENT,

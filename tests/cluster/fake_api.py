@@ -1,6 +1,6 @@
-"""The API server in memory, as far as Leases, Nodes, Events and reviews go.
+"""The API server in memory, as far as objects, lists, reviews and preconditions go.
 
-`tests/cluster/test_leases.py` holds it to a real one.
+`test_leases.py` and `test_stored_objects.py` hold it to a real one.
 """
 
 import copy
@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.cluster.api_errors import ApiError, ApiRefusedError, ApiUnreachableError
+from agent.cluster.api_errors import (
+    ApiError,
+    ApiRefusedError,
+    ApiUnreachableError,
+    refused,
+)
 from agent.cluster.node_identity import NODE_NAME, NODE_UID, REVIEWS
 
 Object = dict[str, Any]
@@ -16,7 +21,7 @@ DOWN = ApiUnreachableError("connection refused")
 
 
 def refusal(status: int, reason: str = "") -> ApiRefusedError:
-    return ApiRefusedError(status=status, reason=reason, message="the fake refuses")
+    return refused({"code": status, "reason": reason, "message": "the fake refuses"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +34,7 @@ class FakeApi:
     failing: dict[str, ApiError] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     server: str = "https://10.96.0.1"
+    version: int = 0
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Object:
         self._ask("get", path)
@@ -47,14 +53,19 @@ class FakeApi:
         whole = f"{path}/{body['metadata']['name']}"
         if whole in self.objects:
             raise refusal(409, "AlreadyExists")
-        self.objects[whole] = copy.deepcopy(dict(body))
+        self.objects[whole] = _merged({}, copy.deepcopy(dict(body)))
+        self._count_up(whole)
         return copy.deepcopy(self.objects[whole])
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Object:
         self._ask("patch", path)
         if path not in self.objects:
             raise refusal(404, "NotFound")
+        wanted = body.get("metadata", {}).get("resourceVersion")
+        if wanted not in {None, self.objects[path]["metadata"].get("resourceVersion")}:
+            raise refusal(409, "Conflict")
         self.objects[path] = _merged(self.objects[path], copy.deepcopy(body))
+        self._count_up(path)
         return copy.deepcopy(self.objects[path])
 
     def count(self, verb: str, path: str) -> int:
@@ -64,6 +75,10 @@ class FakeApi:
     def below(self, path: str) -> list[Object]:
         """The objects in a collection, in the order of their creation."""
         return [found for key, found in self.objects.items() if key.rpartition("/")[0] == path]
+
+    def _count_up(self, path: str) -> None:
+        self.version += 1
+        self.objects[path].setdefault("metadata", {})["resourceVersion"] = str(self.version)
 
     def _ask(self, verb: str, path: str) -> None:
         self.requests.append((verb, path))

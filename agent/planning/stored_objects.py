@@ -1,0 +1,67 @@
+"""Secrets and ConfigMaps as the trust controller keeps them in the cluster.
+
+What is read and what is wanted have the same form, so that one can be compared with the other.
+Only what carries our label is ours to write; whatever has one of our names without it is
+somebody else's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+OURSELVES = "registry-node-agent"
+
+OPAQUE, TLS, DOCKER_CONFIG = "Opaque", "kubernetes.io/tls", "kubernetes.io/dockerconfigjson"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretObject:
+    """A Secret. `version` is its resourceVersion, empty for one that is only wanted.
+
+    Never shown with its data, nor with its annotations: `kubectl apply` leaves the data there.
+    """
+
+    namespace: str
+    name: str
+    type: str = OPAQUE
+    data: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict, repr=False)
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"Secret {self.namespace}/{self.name}"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we may write it."""
+        return is_ours(self.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigMapObject:
+    """A ConfigMap. `version` is its resourceVersion, empty for one that is only wanted.
+
+    `has_binary` tells of keys that are not text: none of ours are.
+    """
+
+    namespace: str
+    name: str
+    data: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    has_binary: bool = False
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"ConfigMap {self.namespace}/{self.name}"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we may write it."""
+        return is_ours(self.labels)
+
+
+def is_ours(labels: Mapping[str, str]) -> bool:
+    """Whether an object with these labels is ours to write."""
+    return labels.get(MANAGED_BY) == OURSELVES
