@@ -47,6 +47,8 @@ class Reason(StrEnum):
 
     # What the trust controller keeps in the cluster.
     NAME_TAKEN = "name-taken"
+    AUTHORITY_UNUSABLE = "authority-unusable"
+    REQUEST_REFUSED = "request-refused"
 
     # The node does not allow it.
     NO_RUNTIME_FOUND = "no-runtime-found"
@@ -147,6 +149,12 @@ REMEDIES: dict[Reason, str] = {
     Reason.NAME_TAKEN: (
         "delete or rename the object, or make it ours: label it app.kubernetes.io/managed-by: "
         "registry-node-agent"
+    ),
+    Reason.AUTHORITY_UNUSABLE: (
+        "restore the Secret, or delete it: another CA is made, and signs once every node has it"
+    ),
+    Reason.REQUEST_REFUSED: (
+        "ask anew, for a server's certificate and the registry's own names and addresses only"
     ),
     Reason.NO_RUNTIME_FOUND: "check --host-root and --runtime; containerd and CRI-O are supported",
     Reason.RUNTIME_CONFIG_BROKEN: "repair the file: the runtime would not start with it",

@@ -62,7 +62,9 @@ _REASONS: dict[Line, tuple[Reason, ...]] = {
         Reason.BUNDLE_HAS_PRIVATE_KEY,
         Reason.BUNDLE_HAS_LEAF,
         Reason.BUNDLE_EXPIRED,
-        Reason.NAME_TAKEN,  # only `issue` meets it
+        Reason.NAME_TAKEN,  # only `issue` meets this and the next two
+        Reason.AUTHORITY_UNUSABLE,
+        Reason.REQUEST_REFUSED,
     ),
     Line.STATE: (
         Reason.ANOTHER_AGENT,
