@@ -49,6 +49,7 @@ class Reason(StrEnum):
     NAME_TAKEN = "name-taken"
     AUTHORITY_UNUSABLE = "authority-unusable"
     REQUEST_REFUSED = "request-refused"
+    CERTIFICATE_WITHOUT_ADDRESS = "certificate-without-address"
 
     # The node does not allow it.
     NO_RUNTIME_FOUND = "no-runtime-found"
@@ -155,6 +156,10 @@ REMEDIES: dict[Reason, str] = {
     ),
     Reason.REQUEST_REFUSED: (
         "ask anew, for a server's certificate and the registry's own names and addresses only"
+    ),
+    Reason.CERTIFICATE_WITHOUT_ADDRESS: (
+        "take the annotation service.beta.openshift.io/serving-cert-secret-name off the Service "
+        "and delete the Secret: no node can verify a certificate without the ClusterIP"
     ),
     Reason.NO_RUNTIME_FOUND: "check --host-root and --runtime; containerd and CRI-O are supported",
     Reason.RUNTIME_CONFIG_BROKEN: "repair the file: the runtime would not start with it",

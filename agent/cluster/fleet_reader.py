@@ -4,12 +4,12 @@ In pages: 5,000 Nodes are some 75 MB. What a page says is turned into our own sm
 the next is asked for. Nothing about the objects is taken for granted; what is odd is left empty.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from agent.cluster.api import Api
 from agent.cluster.api_errors import ApiError, ApiRefusedError, problem_of
 from agent.cluster.leases import LEASES, NAME_PREFIX, NAMESPACE
+from agent.cluster.listing import every
 from agent.cluster.lookup import documents_at, list_at, text_at, texts_at, value_at
 from agent.cluster.objects import Document
 from agent.errors import ClusterTrouble
@@ -29,8 +29,6 @@ from agent.ports import Clock
 
 NODES = "/api/v1/nodes"
 DAEMON_SETS = f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets"
-PAGE = 100
-"""Nodes of 50 KiB each, which is what many images on them make, are well below `api.MAX_BYTES`."""
 
 _AFFINITY = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
 _DENIED = 403
@@ -55,29 +53,17 @@ class FleetReader:
 
     def _read(self) -> Fleet:
         return fleet_of(
-            leases=[record for item in _all(self._api, LEASES) if (record := _lease(item))],
-            nodes=[_node(item) for item in _all(self._api, NODES)],
+            leases=[record for item in every(self._api, LEASES) if (record := _lease(item))],
+            nodes=[_node(item) for item in every(self._api, NODES)],
             selections=_selections(self._api),
             now=self._clock.now(),
         )
 
 
-def _all(api: Api, path: str) -> Iterator[Document]:
-    """Every object of a collection, page by page. Raises ApiError."""
-    query = {"limit": str(PAGE)}
-    while True:
-        page = api.get(path, query)
-        yield from documents_at(page, "items")
-        token = text_at(page, "metadata", "continue")
-        if not token:
-            return
-        query = {"limit": str(PAGE), "continue": token}
-
-
 def _selections(api: Api) -> list[Selection]:
     """Whom the DaemonSets here select; nothing where that may not be seen. Raises ApiError."""
     try:
-        return [_selection(item) for item in _all(api, DAEMON_SETS)]
+        return [_selection(item) for item in every(api, DAEMON_SETS)]
     except ApiRefusedError as refusal:
         if refusal.status != _DENIED:
             raise

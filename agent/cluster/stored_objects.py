@@ -40,7 +40,8 @@ class Objects:
     def put_secret(self, wanted: SecretObject, *, over: SecretObject | None) -> SecretObject:
         """Let it be as wanted, where `over` is what was seen; None where nothing was.
 
-        Returns it as it is now. Raises BadInput (name-taken) where `over` is not ours.
+        Returns it as it is now. Raises BadInput (name-taken, certificate-without-address)
+        where `over` is not ours.
         """
         _check_ours(over)
         encoded = {key: b64encode(value).decode() for key, value in wanted.data.items()}
@@ -110,14 +111,14 @@ def _put(
 
 
 def _check_ours(over: SecretObject | ConfigMapObject | None) -> None:
-    if over is not None and not over.is_ours:
-        raise BadInput(
-            Problem(
-                reason=Reason.NAME_TAKEN,
-                where=str(over),
-                detail="somebody else's object has this name, and is left alone",
-            )
-        )
+    """Raises BadInput where it is not."""
+    if over is None or over.is_ours:
+        return
+    reason, detail = Reason.NAME_TAKEN, "somebody else's object has this name, and is left alone"
+    if isinstance(over, SecretObject) and over.is_of_service_ca:
+        reason = Reason.CERTIFICATE_WITHOUT_ADDRESS
+        detail = "it is of OpenShift's service-ca, which never puts a ClusterIP in"
+    raise BadInput(Problem(reason=reason, where=str(over), detail=detail))
 
 
 def _metadata(

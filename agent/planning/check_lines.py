@@ -62,9 +62,10 @@ _REASONS: dict[Line, tuple[Reason, ...]] = {
         Reason.BUNDLE_HAS_PRIVATE_KEY,
         Reason.BUNDLE_HAS_LEAF,
         Reason.BUNDLE_EXPIRED,
-        Reason.NAME_TAKEN,  # only `issue` meets this and the next two
+        Reason.NAME_TAKEN,  # only `issue` meets this and the next three
         Reason.AUTHORITY_UNUSABLE,
         Reason.REQUEST_REFUSED,
+        Reason.CERTIFICATE_WITHOUT_ADDRESS,
     ),
     Line.STATE: (
         Reason.ANOTHER_AGENT,

@@ -11,6 +11,12 @@ from dataclasses import dataclass, field
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OURSELVES = "registry-node-agent"
 
+_SERVICE_CA = (
+    "service.beta.openshift.io/originating-service-",
+    "service.alpha.openshift.io/originating-service-",
+)
+"""What OpenShift's service-ca writes on its Secrets (service-ca-operator, pkg/controller/api)."""
+
 OPAQUE, TLS, DOCKER_CONFIG = "Opaque", "kubernetes.io/tls", "kubernetes.io/dockerconfigjson"
 
 
@@ -36,6 +42,11 @@ class SecretObject:
     def is_ours(self) -> bool:
         """Whether we may write it."""
         return is_ours(self.labels)
+
+    @property
+    def is_of_service_ca(self) -> bool:
+        """Whether OpenShift's service-ca made it: its certificates have no ClusterIP."""
+        return any(key.startswith(_SERVICE_CA) for key in self.annotations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

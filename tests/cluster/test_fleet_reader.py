@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cluster.fleet_reader import DAEMON_SETS, NODES, PAGE, FleetReader
+from agent.cluster.fleet_reader import DAEMON_SETS, NODES, FleetReader
 from agent.cluster.leases import LEASES, NodeLeases
+from agent.cluster.listing import PAGE
 from agent.cluster.node_identity import NodeIdentity
 from agent.errors import ClusterTrouble, Reason
 from agent.planning.fleet import Fleet

@@ -116,6 +116,14 @@ class TestSecret:
         assert str(refusal.value).startswith(f"name-taken: Secret {place.namespace}/push: ")
         assert place.objects.secret(place.namespace, "push") == found
 
+    def test_of_openshifts_service_ca_is_refused_with_the_way_out(self) -> None:
+        place = Place(api=FakeApi(), namespace="registry")
+        theirs = replace(
+            place.secret(), annotations={"service.beta.openshift.io/originating-service-name": "a"}
+        )
+        with pytest.raises(BadInput, match=r"^certificate-without-address: .*serving-cert-secret"):
+            place.objects.put_secret(place.secret(), over=theirs)
+
 
 class TestConfigMap:
     def test_that_is_not_there_is_none(self, place: Place) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from agent.cluster.fleet_reader import PAGE
 from agent.cluster.leases import micro_time
+from agent.cluster.listing import PAGE
 from tests.ground.namespaces import wait_until
 from tests.manifests.agents import call, command, live, wait_for_state
 from tests.manifests.cluster import AGENT, OTHER, OWN, Cluster
