@@ -8,6 +8,8 @@ from typing import Any
 
 from tests.ground import programs
 from tests.ground.machine import Place
+from tests.ground.namespaces import NodeProcess
+from tests.ground.node import Node
 
 Object = dict[str, Any]
 
@@ -25,12 +27,7 @@ class Kubectl:
 
     def call(self, *arguments: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
         """One command to its end; its status is the caller's to judge."""
-        command = [str(programs.kubernetes("kubectl").executable), *arguments]
-        env = {
-            "KUBECONFIG": str(self._kubeconfig),
-            "KUBECACHEDIR": str(self._kubeconfig.with_suffix(".cache")),
-        }
-        return self._place.run(command, env=env, timeout=timeout)
+        return self._place.run(_command(*arguments), env=self._environment, timeout=timeout)
 
     def __call__(self, *arguments: str, timeout: float = 60.0) -> str:
         """One command that has to succeed; what it printed."""
@@ -44,6 +41,13 @@ class Kubectl:
         found: Object = json.loads(self("get", *arguments, "--output=json"))
         return found
 
+    def watch(self, place: Node, *arguments: str) -> NodeProcess:
+        """Events of objects, a line of JSON each on its standard output; ended by the caller."""
+        whole = _command("get", *arguments, "--watch", "--output-watch-events", "--output=json")
+        return place.popen(
+            whole, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+
     def apply(self, *objects: Object) -> None:
         """Server-side apply of objects."""
         whole = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
@@ -55,3 +59,14 @@ class Kubectl:
     def answers(self) -> bool:
         """Whether the API server says that it is ready."""
         return self.call("get", "--raw=/readyz", "--request-timeout=2s").returncode == 0
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {
+            "KUBECONFIG": str(self._kubeconfig),
+            "KUBECACHEDIR": str(self._kubeconfig.with_suffix(".cache")),
+        }
+
+
+def _command(*arguments: str) -> list[str]:
+    return [str(programs.kubernetes("kubectl").executable), *arguments]

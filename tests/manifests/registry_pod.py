@@ -15,6 +15,7 @@ from tests.ground.closing import Closing
 from tests.ground.namespaces import NodeProcess, NodeTroubleError, wait_until
 from tests.ground.node import Node
 from tests.ground.programs import Program
+from tests.ground.volumes import Volume
 from tests.manifests.kustomizations import DEPLOY, Object, build, containers, only
 
 REGISTRY = DEPLOY / "registry"
@@ -35,7 +36,7 @@ class RegistryPod(Closing):
         objects = build(directory)
         self._node = node
         self._pod: Mapping[str, Any] = only(objects, "Deployment")["spec"]["template"]["spec"]
-        self._versions: dict[str, int] = {}
+        self._volumes: dict[str, Volume] = {}
         self._running: dict[str, NodeProcess] = {}
         for volume in self._pod["volumes"]:
             self._furnish(volume, objects)
@@ -55,18 +56,7 @@ class RegistryPod(Closing):
 
     def write_secret(self, volume: str, content: Mapping[str, str]) -> None:
         """A Secret's new content: one rename, and the old version is gone at once."""
-        folder = self._place / "volumes" / volume
-        number = self._versions[volume] = self._versions.get(volume, 0) + 1
-        version = folder / f"..version-{number}"
-        version.mkdir()
-        for name, text in content.items():
-            (version / name).write_text(text)
-            link = folder / name
-            if not link.is_symlink():
-                link.symlink_to(f"..data/{name}")
-        (folder / "..data_tmp").symlink_to(version.name)
-        (folder / "..data_tmp").rename(folder / "..data")
-        shutil.rmtree(folder / f"..version-{number - 1}", ignore_errors=True)
+        self._volumes.setdefault(volume, Volume(self._place / "volumes" / volume)).write(content)
 
     def start(self) -> None:
         """Start both containers, and return when the front greets."""

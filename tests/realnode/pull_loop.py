@@ -1,7 +1,10 @@
-"""Pulls one after another, in a thread, for as long as a test changes things around them."""
+"""Pulls one after another, in a thread, for as long as a test changes things around them.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+Or anything else that is tried again and again, and may never fail.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Protocol
@@ -17,33 +20,53 @@ class Puller(Protocol):
     def pull(self, image: str) -> Pull: ...
 
 
+class Attempt(Protocol):
+    """How something ended: in the program's own words if it failed."""
+
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
+
+
 @dataclass(kw_only=True)
 class PullLoop:
     """What the pulls met so far."""
 
-    done: list[Pull] = field(default_factory=list)
+    name: str
+    done: list[Attempt] = field(default_factory=list)
 
     @property
     def errors(self) -> list[str]:
         """The runtime's words for each pull that failed."""
         return [pull.error for pull in self.done if not pull.ok]
 
-    def wait_for_more(self, count: int = 1) -> None:
+    def wait_for_more(self, count: int = 1, *, seconds: float = 60.0) -> None:
         """Until that many pulls have begun and ended after now."""
         until = len(self.done) + count + 1
-        wait_until(lambda: len(self.done) >= until, what=f"{count} more pulls")
+        what = f"{count} more times: {self.name}"
+        wait_until(lambda: len(self.done) >= until, what=what, seconds=seconds)
+
+
+def pulling(scene: Puller, image: str = IMAGE) -> AbstractContextManager[PullLoop]:
+    """Pull the image again and again, forgotten before each time, until the end."""
+    return repeating(lambda: scene.pull(image), name=f"pull {image}")
 
 
 @contextmanager
-def pulling(scene: Puller, image: str = IMAGE) -> Iterator[PullLoop]:
-    """Pull the image again and again, forgotten before each time, until the end."""
-    loop, stop = PullLoop(), Event()
+def repeating(
+    attempt: Callable[[], Attempt], *, name: str, pause_seconds: float = 0.0
+) -> Iterator[PullLoop]:
+    """Try it again and again until the end."""
+    loop, stop = PullLoop(name=name), Event()
 
-    def pull_on() -> None:
-        while not stop.is_set():
-            loop.done.append(scene.pull(image))
+    def go_on() -> None:
+        while not stop.wait(pause_seconds):
+            loop.done.append(attempt())
 
-    thread = Thread(target=pull_on, name=f"pull {image}")
+    thread = Thread(target=go_on, name=name)
     thread.start()
     try:
         loop.wait_for_more()
