@@ -74,8 +74,8 @@ def next_step(
         _first_authority(view, now),
         _publication(view),
         _fresh_keys(view),
-        _switch(view, acknowledged=acknowledged, now=now, lifetimes=lifetimes),
         next(_leaves(view, now), None),
+        _switch(view, acknowledged=acknowledged, now=now, lifetimes=lifetimes),
         _retirement(view, now=now, lifetimes=lifetimes),
         _rotation(view, now),
     )
@@ -95,7 +95,8 @@ def _first_authority(view: TrustView, now: datetime) -> TrustStep | None:
     ring = view.ring
     if ring.current is not None or ring.next is not None:
         return None
-    role = Role.NEXT if view.published.anchors or _works(view, now) else Role.CURRENT
+    served = any(serving.leaf and serving.leaf.not_after > now for serving in view.servings)
+    role = Role.NEXT if view.published.anchors or served else Role.CURRENT
     return MakeAuthority(role=role, constraints=view.wanted, orphans=view.published.anchors)
 
 
@@ -121,15 +122,19 @@ def _switch(
     ring, soaked = view.ring, soaked_at(view, lifetimes)
     if soaked is None:
         return None
-    ready = (acknowledged and now >= soaked) or not _works(view, now)
+    ready = (acknowledged and now >= soaked) or not _may_work(view, now)
     return (
         SwitchAuthority(cross=ring.current is not None and not ring.demanded_at) if ready else None
     )
 
 
-def _works(view: TrustView, now: datetime) -> bool:
-    """Whether something is served that somebody can verify: else there is nothing to wait for."""
-    return any(serving.leaf and serving.leaf.not_after > now for serving in view.servings)
+def _may_work(view: TrustView, now: datetime) -> bool:
+    """Whether a pull can work now: else there is nothing to wait for.
+
+    A pod goes on to serve the certificate of a Secret that was deleted.
+    """
+    leaves = [serving.leaf for serving in view.servings]
+    return any(leaf is None or leaf.not_after > now for leaf in leaves)
 
 
 def _leaves(view: TrustView, now: datetime) -> Iterator[TrustStep]:
