@@ -63,7 +63,7 @@ class TestServices:
         assert away.selector == {}
         assert knative.selector == SELECTOR
         ours = api.get(f"{path}/knative")["spec"]
-        assert list(knative.service.cluster_ips) == ours["clusterIPs"]  # type: ignore[index]
+        assert list(knative.service.cluster_ips) == ours["clusterIPs"]
         assert len(knative.service.cluster_ips) == 2
 
     def test_in_other_namespaces_are_not_looked_at(
