@@ -74,7 +74,7 @@ def _leaf(
     now: datetime,
 ) -> Leaf:
     leaf, *above = chain
-    names, addresses = profiles.reached(leaf)
+    names, addresses = profiles.reached(leaf.extensions)
     signer = next((root for root in known if _has_signed(root, leaf)), None)
     is_sound = (
         signer is not None

@@ -113,23 +113,15 @@ def may_sign(certificate: x509.Certificate) -> bool:
     )
 
 
-def reached(certificate: x509.Certificate) -> tuple[frozenset[str], frozenset[IPAddress]]:
-    """The DNS names and the addresses that a server's certificate is for."""
+def reached(extensions: x509.Extensions) -> tuple[frozenset[str], frozenset[IPAddress]]:
+    """The DNS names and the addresses that a certificate or a request is for."""
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return frozenset(), frozenset()
-    return reached_by(found.value)
-
-
-def reached_by(
-    names: x509.SubjectAlternativeName,
-) -> tuple[frozenset[str], frozenset[IPAddress]]:
-    """The DNS names and the addresses in this extension."""
-    addresses = names.get_values_for_type(x509.IPAddress)
     return (
         frozenset(names.get_values_for_type(x509.DNSName)),
-        frozenset(ip_address(str(address)) for address in addresses),
+        frozenset(ip_address(str(item)) for item in names.get_values_for_type(x509.IPAddress)),
     )
 
 

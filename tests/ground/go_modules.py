@@ -9,7 +9,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from tests.ground.cache import cache_directory, find_or_make
@@ -36,22 +37,35 @@ def build(
     recipe = hashlib.sha256(locked + b"static" * static + ",".join(tags).encode()).hexdigest()[:8]
     environment = _environment() | ({"CGO_ENABLED": "0"} if static else {})
 
-    def make(place: Path) -> None:
-        go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
-        if not go:
-            raise ProgramMissingError("no Go on this machine to build it with")
-        programs = place / "usr/bin"
-        programs.mkdir(parents=True)
-        options = ["-trimpath", f"-ldflags={flags}", f"-tags={','.join(tags)}"]
-        command = [go, "build", *options, "-o", str(programs), *packages]
-        done = subprocess.run(  # noqa: S603 - a fixed program, arguments of our own
-            command, cwd=module, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            last = (done.stderr.strip() or "no output").splitlines()[-1]
-            raise ProgramMissingError(f"go build failed: {last}")
-
+    options = [f"-ldflags={flags}", f"-tags={','.join(tags)}", *packages]
+    make = partial(_compile, module=module, options=options, environment=environment)
     return Unpacked(tree=find_or_make(f"go-programs/{name}-{recipe}", make), version=version)
+
+
+def build_own(name: str) -> Unpacked:
+    """Build the program of ours in `tests/tools/<name>`, of Go's standard library alone."""
+    module = TOOLS / name
+    sources = b"".join(file.read_bytes() for file in sorted(module.iterdir()))
+    recipe = hashlib.sha256(sources).hexdigest()[:8]
+    make = partial(_compile, module=module, options=["."], environment=_environment())
+    return Unpacked(tree=find_or_make(f"go-programs/{name}-{recipe}", make), version="")
+
+
+def _compile(
+    place: Path, *, module: Path, options: Sequence[str], environment: Mapping[str, str]
+) -> None:
+    go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
+    if not go:
+        raise ProgramMissingError("no Go on this machine to build it with")
+    programs = place / "usr/bin"
+    programs.mkdir(parents=True)
+    command = [go, "build", "-trimpath", "-o", f"{programs}/", *options]
+    done = subprocess.run(  # noqa: S603 - a fixed program, arguments of our own
+        command, cwd=module, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = (done.stderr.strip() or "no output").splitlines()[-1]
+        raise ProgramMissingError(f"go build failed: {last}")
 
 
 def _tools(go_mod: str) -> list[str]:

@@ -1,0 +1,3 @@
+module registry-node-agent.internal/tools/verify-chain
+
+go 1.26.0
