@@ -56,18 +56,23 @@ def why_not(
     now: datetime,
 ) -> str | None:
     """As `verify`, of what is read already. Raises one of UNREADABLE."""
-    subjects: list[x509.DNSName | x509.IPAddress] = [x509.DNSName(name) for name in sorted(names)]
-    subjects += [x509.IPAddress(address) for address in sorted(addresses, key=str)]
-    if not served or not subjects:
+    if not served or not (names or addresses):
         return "there is no certificate, or nothing that it is for"
     policy = PolicyBuilder().store(Store([anchor])).time(now)
+    subjects = [*sorted(names), *sorted(addresses, key=str)]
     for subject in subjects:
         try:
-            policy.build_server_verifier(subject).verify(served[0], list(served[1:]))
+            policy.build_server_verifier(_subject(subject)).verify(served[0], list(served[1:]))
         except VerificationError as error:
             why = str(error).partition(" (encountered")[0]  # then the certificate, without a name
-            return f"for {subject.value} it does not verify: {why}"
+            return f"for {subject} it does not verify: {why}"
+        except ValueError as error:  # such as a pattern: `*.svc`
+            return f"{subject!r} is not the name of a server: {error}"
     return None
+
+
+def _subject(subject: str | IPAddress) -> x509.DNSName | x509.IPAddress:
+    return x509.DNSName(subject) if isinstance(subject, str) else x509.IPAddress(subject)
 
 
 def read_chain(pem: bytes, *, where: str) -> tuple[x509.Certificate, ...]:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Collection
+from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 import pytest
 
 from agent.issuer.certificates import KeyPair, cross_sign, issue
+from agent.issuer.verification import verify
 from agent.planning.model import IPAddress
 from tests.issuer import verifiers
 from tests.issuer.pairs import ADDRESSES, DAY, NAMES, NOW, authority, leaf
@@ -54,6 +56,23 @@ def test_the_addresses_may_be_limited_too(by: Verifier) -> None:
     served = leaf(limited).certificate
 
     assert by([limited.certificate], served, names=NAMES, addresses=ADDRESSES, now=NOW) == ""
+
+
+def test_it_has_to_be_for_each_of_the_names_and_addresses(by: Verifier) -> None:
+    served = leaf(OLD).certificate
+    ask = partial(by, [OLD.certificate], served, now=NOW)
+
+    assert ask(names=[*NAMES, "other.registry.svc"], addresses=ADDRESSES) != ""
+    assert ask(names=NAMES, addresses=[*ADDRESSES, ip_address("10.96.0.51")]) != ""
+
+
+@pytest.mark.parametrize(
+    "chain", [b"", leaf(OLD).certificate, leaf(OLD).certificate[:-40], OLD.key]
+)
+def test_nothing_is_verified_for_nothing(chain: bytes) -> None:
+    ca = OLD.certificate
+
+    assert verify(chain=chain, anchor=ca, names=(), addresses=(), now=NOW) is not None
 
 
 class Refused(NamedTuple):

@@ -12,9 +12,11 @@ from agent.issuer.certificates import KeyPair, cross_sign, issue
 from agent.issuer.facts import all_authority_facts, authority_facts, leaf_facts, signer_facts
 from agent.planning.trust_model import BACKDATE, Constraints, Leaf
 from tests import anchors
+from tests.ground import certificates
 from tests.issuer.pairs import ADDRESSES, DAY, NAMES, NOW, SUBTREES, authority, leaf
 
 OLD, NEW = authority(), authority()
+UNLIMITED = certificates.Authority.create()
 CROSS = cross_sign(new=NEW.certificate, old=OLD, now=NOW)
 
 
@@ -78,6 +80,10 @@ class TestAuthority:
             replace(OLD, key=b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
             KeyPair(certificate=anchors.pem(1).encode(), key=NEW.key),
             KeyPair(certificate=CROSS, key=NEW.key),
+            KeyPair(
+                certificate=UNLIMITED.pem.encode(),
+                key=UNLIMITED.key_pem.encode(),
+            ),
         ],
     )
     def test_signs_only_with_its_own_key_and_all_it_has_to_say(self, pair: KeyPair) -> None:
@@ -111,6 +117,7 @@ class TestLeaf:
             with_cross(leaf(OLD).certificate),
             with_cross(CROSS + CROSS),
             issue(names={"knative.other.svc"}, addresses=(), authority=NEW, now=NOW, lifetime=DAY),
+            issue(names={"*.registry.svc"}, addresses=(), authority=NEW, now=NOW, lifetime=DAY),
             issue(names=NAMES, addresses=(), authority=NEW, now=NOW - 3 * DAY, lifetime=DAY),
             issue(names=NAMES, addresses=(), authority=NEW, now=NOW + 3 * DAY, lifetime=DAY),
         ],

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from cryptography import x509
@@ -22,17 +23,19 @@ from agent.issuer.requests import MAX_REQUEST_BYTES, read_request, sign_request
 from tests.issuer import verifiers
 from tests.issuer.pairs import ADDRESSES, DAY, NAMES, NOW, authority
 
+PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+
 OLD, NEW = authority(), authority()
 CROSS = cross_sign(new=NEW.certificate, old=OLD, now=NOW)
 KEY = ec.generate_private_key(ec.SECP256R1())
 KNATIVE = x509.DNSName("knative.registry.svc")
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
-KEYS = {
+KEYS: dict[str, PrivateKey] = {
     "P-256": KEY,
     "P-384": ec.generate_private_key(ec.SECP384R1()),
     "RSA 2048": rsa.generate_private_key(65537, 2048),
 }
-WEAK_KEYS = {
+WEAK_KEYS: dict[str, PrivateKey] = {
     "RSA 1024": rsa.generate_private_key(65537, 1024),  # noqa: S505 - that is the point
     "P-521": ec.generate_private_key(ec.SECP521R1()),
     "Ed25519": ed25519.Ed25519PrivateKey.generate(),
@@ -54,7 +57,7 @@ sign = partial(
 def request(
     *extensions: x509.ExtensionType,
     names: Sequence[x509.GeneralName] = (KNATIVE,),
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey = KEY,
+    key: PrivateKey = KEY,
 ) -> bytes:
     """For a stranger's subject, that asks for much."""
     subject = [(NameOID.ORGANIZATION_NAME, "system:masters"), (NameOID.COMMON_NAME, "docker.io")]
@@ -97,9 +100,7 @@ PLAIN = request()
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 @pytest.mark.parametrize("by", [verifiers.go, verifiers.openssl, verifiers.pyca])
-def test_the_certificate_convinces_everybody(
-    key: ec.EllipticCurvePrivateKey, by: Callable[..., str]
-) -> None:
+def test_the_certificate_convinces_everybody(key: PrivateKey, by: Callable[..., str]) -> None:
     chain = sign(request=request(key=key))
 
     for trusted in (OLD, NEW):
