@@ -48,6 +48,7 @@ class Reason(StrEnum):
     # What the trust controller keeps in the cluster.
     NAME_TAKEN = "name-taken"
     AUTHORITY_UNUSABLE = "authority-unusable"
+    CERTIFICATE_UNVERIFIABLE = "certificate-unverifiable"
     REQUEST_REFUSED = "request-refused"
     CERTIFICATE_WITHOUT_ADDRESS = "certificate-without-address"
 
@@ -150,6 +151,10 @@ REMEDIES: dict[Reason, str] = {
     Reason.NAME_TAKEN: (
         "delete or rename the object, or make it ours: label it app.kubernetes.io/managed-by: "
         "registry-node-agent"
+    ),
+    Reason.CERTIFICATE_UNVERIFIABLE: (
+        "nothing was changed: give the registry's Services names and addresses that its CA may "
+        "sign for, and report this if they have them"
     ),
     Reason.AUTHORITY_UNUSABLE: (
         "restore the Secret, or delete it: another CA is made, and signs once every node has it"

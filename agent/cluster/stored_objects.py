@@ -18,7 +18,13 @@ from agent.cluster.lookup import text_at, texts_at, value_at
 from agent.cluster.objects import PREFIX, Document
 from agent.errors import BadInput, Problem, Reason
 from agent.planning.secrets import REDACTED, redact_words
-from agent.planning.stored_objects import MANAGED_BY, OURSELVES, ConfigMapObject, SecretObject
+from agent.planning.stored_objects import (
+    MANAGED_BY,
+    OURSELVES,
+    ConfigMapObject,
+    SecretObject,
+    check_ours,
+)
 
 _NOT_FOUND = 404
 _SHORTEST_SECRET = 6
@@ -43,7 +49,7 @@ class Objects:
         Returns it as it is now. Raises BadInput (name-taken, certificate-without-address)
         where `over` is not ours.
         """
-        _check_ours(over)
+        check_ours(over)
         encoded = {key: b64encode(value).decode() for key, value in wanted.data.items()}
         body = {
             **_metadata(wanted, over),
@@ -67,7 +73,7 @@ class Objects:
 
         Returns it as it is now. Raises BadInput (name-taken) where `over` is not ours.
         """
-        _check_ours(over)
+        check_ours(over)
         body = {
             **_metadata(wanted, over),
             "data": _with_gone(wanted.data, over.data if over else {}),
@@ -108,17 +114,6 @@ def _put(
         if refusal.status != _NOT_FOUND:
             raise
         raise refused({"code": 409, "reason": "Conflict", "message": "it is gone"}) from refusal
-
-
-def _check_ours(over: SecretObject | ConfigMapObject | None) -> None:
-    """Raises BadInput where it is not."""
-    if over is None or over.is_ours:
-        return
-    reason, detail = Reason.NAME_TAKEN, "somebody else's object has this name, and is left alone"
-    if isinstance(over, SecretObject) and over.is_of_service_ca:
-        reason = Reason.CERTIFICATE_WITHOUT_ADDRESS
-        detail = "it is of OpenShift's service-ca, which never puts a ClusterIP in"
-    raise BadInput(Problem(reason=reason, where=str(over), detail=detail))
 
 
 def _metadata(

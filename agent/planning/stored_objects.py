@@ -8,6 +8,8 @@ somebody else's.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agent.errors import BadInput, Problem, Reason
+
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OURSELVES = "registry-node-agent"
 
@@ -76,3 +78,14 @@ class ConfigMapObject:
 def is_ours(labels: Mapping[str, str]) -> bool:
     """Whether an object with these labels is ours to write."""
     return labels.get(MANAGED_BY) == OURSELVES
+
+
+def check_ours(over: SecretObject | ConfigMapObject | None) -> None:
+    """Raises BadInput (name-taken, certificate-without-address) for what is somebody else's."""
+    if over is None or over.is_ours:
+        return
+    reason, detail = Reason.NAME_TAKEN, "somebody else's object has this name, and is left alone"
+    if isinstance(over, SecretObject) and over.is_of_service_ca:
+        reason = Reason.CERTIFICATE_WITHOUT_ADDRESS
+        detail = "it is of OpenShift's service-ca, which never puts a ClusterIP in"
+    raise BadInput(Problem(reason=reason, where=str(over), detail=detail))

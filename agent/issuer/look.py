@@ -1,0 +1,147 @@
+"""One look at all that trust bootstrapping decides by."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.errors import BadInput, Problem
+from agent.issuer import keyring, serving_secret
+from agent.issuer.keyring import StoredKeyring, read_keyring
+from agent.issuer.serving_secret import read_serving
+from agent.planning import published_bundle
+from agent.planning.published_bundle import Extras, read_extras, read_published
+from agent.planning.rotation import TrustView
+from agent.planning.service_rules import WITHDRAWN, judge_service
+from agent.planning.stored_objects import ConfigMapObject, SecretObject, check_ours
+from agent.planning.trust_model import Constraints, Reached, Serving
+from agent.planning.trust_sources import ServedService
+from agent.ports import Clock
+from agent.trust_ports import Objects, Sources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """All that one look showed. `secrets` are the serving Secrets, by namespace."""
+
+    stored: StoredKeyring
+    bundle: ConfigMapObject | None
+    extras: Extras
+    services: tuple[ServedService, ...]
+    secrets: Mapping[str, SecretObject]
+    view: TrustView
+    problems: tuple[Problem, ...]
+    now: datetime
+
+    @property
+    def wanted_bundle(self) -> ConfigMapObject:
+        """The bundle as it has to be."""
+        return published_bundle.bundle_object(
+            anchors=self.stored.anchors,
+            revoked=frozenset(authority.sha256 for authority in self.view.ring.revoked),
+            extras=self.extras,
+            present=self.bundle,
+            now=self.now,
+        )
+
+
+class Looking:
+    """Reads it from the cluster. `namespaces` are those that may have registries."""
+
+    def __init__(
+        self,
+        *,
+        objects: Objects,
+        sources: Sources,
+        clock: Clock,
+        namespaces: tuple[str, ...],
+        domain: str,
+    ) -> None:
+        self._objects = objects
+        self._sources = sources
+        self._clock = clock
+        self._namespaces = namespaces
+        self._domain = domain
+
+    def keyring(self) -> StoredKeyring:
+        """Our CAs. Raises ClusterTrouble, and BadInput where somebody must mend or delete it."""
+        secret = self._objects.secret(published_bundle.NAMESPACE, keyring.NAME)
+        check_ours(secret)
+        return read_keyring(secret)
+
+    def look(self) -> Seen:
+        """As it is now. Raises ClusterTrouble; BadInput where nothing can be done before."""
+        now, stored, place = self._clock.now(), self.keyring(), published_bundle.NAMESPACE
+        bundle = self._objects.config_map(place, published_bundle.NAME)
+        check_ours(bundle)
+        extras = read_extras(self._objects.config_map(place, published_bundle.EXTRA_NAME), now=now)
+        found = self._sources.services()
+        problems = [*found.problems, *extras.problems]
+        judged = tuple(self._judged(found.services, problems))
+        secrets = dict(self._secrets(judged, problems))
+        servings = _servings(judged, secrets, stored=stored, now=now)
+        view = TrustView(
+            ring=stored.ring,
+            published=read_published(bundle),
+            wanted=self._constraints(),
+            servings=tuple(servings),
+        )
+        return Seen(
+            stored=stored,
+            bundle=bundle,
+            extras=extras,
+            services=tuple(item for item, _ in judged),
+            secrets={name: secret for name, secret in secrets.items() if secret is not None},
+            view=view,
+            problems=tuple(problems),
+            now=now,
+        )
+
+    def _constraints(self) -> Constraints:
+        names = (
+            name
+            for namespace in self._namespaces
+            for name in (f"{namespace}.svc", f"{namespace}.svc.{self._domain}")
+        )
+        ranges = self._sources.service_ranges()
+        return Constraints(names=frozenset(names), networks=ranges or frozenset())
+
+    def _judged(
+        self, services: Iterable[ServedService], problems: list[Problem]
+    ) -> Iterator[tuple[ServedService, Reached]]:
+        """The Services that nodes pull from, with what they are reached by."""
+        for item in services:
+            if item.service.label == WITHDRAWN:
+                continue
+            try:
+                good = judge_service(item.service, domain=self._domain)
+            except BadInput as refusal:
+                problems.append(refusal.problem)
+                continue
+            short = f"{good.registry.name}.{good.registry.namespace}.svc"
+            names = frozenset({short, f"{short}.{self._domain}"})
+            yield item, Reached(names=names, addresses=frozenset(good.addresses))
+
+    def _secrets(
+        self, judged: Iterable[tuple[ServedService, Reached]], problems: list[Problem]
+    ) -> Iterator[tuple[str, SecretObject | None]]:
+        """The serving Secret of each namespace with registries, unless it is somebody else's."""
+        for namespace in sorted({item.service.registry.namespace for item, _ in judged}):
+            secret = self._objects.secret(namespace, serving_secret.NAME)
+            try:
+                check_ours(secret)
+            except BadInput as refusal:
+                problems.append(refusal.problem)
+            else:
+                yield namespace, secret
+
+
+def _servings(
+    judged: Iterable[tuple[ServedService, Reached]],
+    secrets: Mapping[str, SecretObject | None],
+    *,
+    stored: StoredKeyring,
+    now: datetime,
+) -> Iterator[Serving]:
+    for namespace, secret in secrets.items():
+        here = (found for item, found in judged if item.service.registry.namespace == namespace)
+        yield read_serving(namespace, here, secret, stored=stored, now=now)
