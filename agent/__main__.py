@@ -59,6 +59,13 @@ def doctor(settings: Settings) -> int:
     return DONE if all(check.passed for check in checks) else FAILED
 
 
+def issue(settings: Settings) -> int:
+    """The trust controller: the only one that loads `cryptography`, 10 MiB on every node else."""
+    from agent import issue_command  # noqa: PLC0415
+
+    return issue_command.issue(settings)
+
+
 def _checks(agent: Agent) -> tuple[Check, ...]:
     state = agent.state.look()
     try:
@@ -79,6 +86,7 @@ def _checks(agent: Agent) -> tuple[Check, ...]:
 COMMANDS: dict[str, Callable[[Settings], int]] = {
     "doctor": doctor,
     "fleet": fleet,
+    "issue": issue,
     "plan": plan,
     "remove": remove,
     "run": run,

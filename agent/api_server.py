@@ -21,13 +21,13 @@ _PLACE = "the API server"
 
 def one_look(settings: Settings) -> View:
     """The view of the moment, whenever it is asked for."""
-    source = OneLook(api=_api(settings), wanted=_wanted(settings))
+    source = OneLook(api=connect(settings), wanted=_wanted(settings))
     return View(source=source, place=_PLACE, directories=())
 
 
 def followed(settings: Settings, *, stop: threading.Event, wake: threading.Event) -> View:
     """The view as it changes, which sets `wake`; the node's state is published there."""
-    api, wanted = _api(settings), _wanted(settings)
+    api, wanted = connect(settings), _wanted(settings)
     source = KubernetesSource(api=api, wanted=wanted, changed=wake.set, stop=stop)
     return View(
         source=source,
@@ -43,7 +43,7 @@ def publisher(
 ) -> Publisher:
     """What tells the API server of the node's state, for a thread of its own."""
     return NodeStatus(
-        api=api or _api(settings),
+        api=api or connect(settings),
         node_name=settings.node_name,
         clock=SystemClock(),
         stop=stop,
@@ -53,10 +53,11 @@ def publisher(
 
 def fleet_reader(settings: Settings) -> FleetReader:
     """What reads the state of all nodes."""
-    return FleetReader(_api(settings), SystemClock())
+    return FleetReader(connect(settings), SystemClock())
 
 
-def _api(settings: Settings) -> Api:
+def connect(settings: Settings) -> Api:
+    """The API server that the settings name; nothing is asked yet."""
     access = access_by(settings.kubeconfig)
     return Api(Connection(access, user_agent=f"registry-node-agent/{__version__}"))
 

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from agent.flags import DEFAULT_BUNDLE, ENVIRONMENT_PREFIX, FLAGS
 from agent.planning.listen_address import ListenAddress
 from agent.planning.model import HostPath
+from agent.planning.trust_model import Lifetimes
 from agent.planning.trust_reference import TrustReference, parse_trust_reference
 
 COMMANDS = {
@@ -23,8 +24,12 @@ COMMANDS = {
     "plan": "show what `sync` would change on this node; change nothing",
     "remove": "put this node back: undo everything the agent wrote",
     "fleet": "show the state of all nodes, worst first, as the API server has it",
+    "issue": "issue the registry's certificate, publish the CA, rotate both (the trust controller)",
     "doctor": "check this node end to end, one line per check; change nothing",
 }
+
+OF_AN_API_SERVER = frozenset({"fleet", "issue"})
+"""Commands that take no manifests for it, and the kubeconfig of a person too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,8 @@ class Settings:
     apply_held: bool
     watch: bool
     stay: bool
+    lifetimes: Lifetimes
+    rotate_now: bool
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
@@ -81,7 +88,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
         on_command_line = "trust_bundle" in given
         name = "--trust-bundle" if on_command_line else f"{ENVIRONMENT_PREFIX}TRUST_BUNDLE"
         refuse(f"{name}: more than one bundle for {', '.join(twice)}")
-    if values["command"] == "fleet":
+    if values["command"] in OF_AN_API_SERVER:
         values |= {"manifests": None, "kubeconfig": _of_a_person(values["kubeconfig"], environment)}
     if values["command"] == "run" and values["disrupt"] == "restart-in-turn":
         refuse(
@@ -174,4 +181,11 @@ def _settings(values: dict[str, Any], environment: Mapping[str, str]) -> Setting
         apply_held=values["apply_held"],
         watch=values["watch"],
         stay=values["stay"],
+        lifetimes=Lifetimes(
+            authority=timedelta(seconds=values["ca_lifetime"]),
+            certificate=timedelta(seconds=values["certificate_lifetime"]),
+            soak=timedelta(seconds=values["soak"]),
+            patience=timedelta(seconds=values["wait_for_silent"]),
+        ),
+        rotate_now=values["rotate_now"],
     )

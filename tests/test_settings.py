@@ -167,7 +167,7 @@ REFUSED = {
         "5",
         "5 m",
         "-5m",
-        "5d",
+        "5w",
         "m",
         "0s",
         "999ms",
@@ -175,7 +175,7 @@ REFUSED = {
         "\u0665m",
         "9" * 400 + "h",
     ],
-    "withdraw-after": ["never", "99999999999999h", "8761h"],
+    "withdraw-after": ["never", "99999999999999h", "87601h"],
     "state-dir": ["state", "/", "//", "/.", "/srv/../etc"],
     "output": ["yaml"],
 }

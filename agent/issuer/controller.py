@@ -6,20 +6,20 @@ other looks again.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from agent.errors import ChangedMeanwhile, Problem
+from agent.errors import ChangedMeanwhile
 from agent.issuer import keyring, serving_secret
 from agent.issuer.look import Looking, Seen
 from agent.issuer.serving_secret import with_certificate
 from agent.planning.barrier import Barrier, judge_barrier
 from agent.planning.fleet import Fleet
 from agent.planning.published_bundle import anchors_in, fingerprint, is_published, read_moment
-from agent.planning.rotation import TrustView, next_step
+from agent.planning.rotation import next_step
 from agent.planning.stored_objects import ConfigMapObject, SecretObject
 from agent.planning.trust_model import Lifetimes
+from agent.planning.trust_report import TrustReport
 from agent.planning.trust_steps import (
     IssueLeaf,
     MakeAuthority,
@@ -38,23 +38,6 @@ FLEET_SHARE = 10
 """The nodes are read again after ten times as long as that took: it may be 75 MB."""
 
 _NOTED_FOR = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a pass came to. `done` has its steps; `barrier` is None where no node is waited for."""
-
-    view: TrustView
-    barrier: Barrier | None
-    problems: tuple[Problem, ...]
-    done: tuple[TrustStep, ...]
-    now: datetime
-
-    @property
-    def progress(self) -> str:
-        """One line for people."""
-        phase = self.view.phase
-        return f"{phase}: {self.barrier.progress}" if self.barrier else str(phase)
 
 
 class Controller:
@@ -78,7 +61,7 @@ class Controller:
         self._lifetimes = lifetimes
         self._read: tuple[Fleet, float] | None = None
 
-    def settle(self) -> Report:
+    def settle(self) -> TrustReport:
         """Step by step until there is nothing to do.
 
         Raises ClusterTrouble, and BadInput for an object that has to be mended first.
@@ -101,7 +84,7 @@ class Controller:
         with suppress(ChangedMeanwhile):  # the next pass looks again
             self._publish_the_rest(seen)
             self._note_pods(seen)
-        return Report(
+        return TrustReport(
             view=seen.view,
             barrier=barrier,
             problems=seen.problems,

@@ -16,14 +16,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from agent.errors import Problem, Reason
 from agent.planning.listen_address import ListenAddress
-from agent.reporting.metrics import Metrics
 
 Check: TypeAlias = Callable[[], tuple[bool, str]]
 """Whether it is well, and one line to say so."""
+
+
+class Exposed(Protocol):
+    """What `/metrics` shows."""
+
+    def exposition(self, *, accept: str) -> tuple[str, bytes]:
+        """The content type and the text, by an `Accept` header. May be called by any thread."""
+        ...
+
 
 REQUEST_SECONDS = 10.0
 CONNECTIONS = 32
@@ -46,7 +54,7 @@ class HttpServer:
         self,
         *,
         address: ListenAddress,
-        metrics: Metrics,
+        metrics: Exposed,
         live: Check,
         ready: Check,
         stop: threading.Event,
@@ -156,7 +164,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 class _Pages:
     """What there is to see: status, content type and body of each path."""
 
-    def __init__(self, *, metrics: Metrics, live: Check, ready: Check) -> None:
+    def __init__(self, *, metrics: Exposed, live: Check, ready: Check) -> None:
         self._metrics = metrics
         self._checks = {"/livez": live, "/readyz": ready}
 

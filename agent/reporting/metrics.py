@@ -14,14 +14,13 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from agent.planning.evidence import ProbeStep
 from agent.planning.outcome import Outcome
 from agent.ports import Contact
+from agent.reporting.exposition import exposition, family, gauge
 
 _PASS_SECONDS = (0.01, 0.05, 0.25, 1, 5, 30)  # unchanged; changed; probing; a proof; a timeout
 _IN_SYNC, _OUT_OF_SYNC = "in-sync", "out-of-sync"
@@ -80,11 +79,8 @@ class Metrics:
         self._present.record(outcome)
 
     def exposition(self, *, accept: str) -> tuple[str, bytes]:
-        """Return the content type and the text, OpenMetrics if the `Accept` header asks for it."""
-        if "application/openmetrics-text" in accept:
-            text: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
-            return openmetrics.CONTENT_TYPE_LATEST, text
-        return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self.registry)
+        """The content type and the text."""
+        return exposition(self.registry, accept=accept)
 
 
 class _Present(Collector):
@@ -106,7 +102,7 @@ class _Present(Collector):
     def collect(self) -> Iterator[Metric]:
         """Render one consistent state."""
         outcome, success = self._last
-        yield _family("build_info", "The running version", ["version"], [((self._version,), 1)])
+        yield family("build_info", "The running version", ["version"], [((self._version,), 1)])
         if self._keeps_in_sync:
             yield from _in_sync(outcome, success)
         yield CounterMetricFamily(
@@ -122,12 +118,12 @@ class _Present(Collector):
 
 
 def _in_sync(outcome: Outcome | None, success: float) -> Iterator[Metric]:
-    yield _gauge(
+    yield gauge(
         "in_sync",
         "Whether the runtime was seen to pull as the cluster asks (0 before the first pass)",
         float(outcome is not None and outcome.in_sync),
     )
-    yield _gauge(
+    yield gauge(
         "last_success_timestamp_seconds",
         "When a pass last ended with the node in sync",
         success,
@@ -142,7 +138,7 @@ class _ApiServer(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Ask them."""
-        yield _gauge(
+        yield gauge(
             "api_up",
             "Whether all that is watched is known from the API server now",
             float(self._contact.in_contact()),
@@ -164,7 +160,7 @@ class _ApiServer(Collector):
 def _registries(outcome: Outcome | None) -> Iterator[Metric]:
     problems = outcome.problems if outcome else ()
     registries = outcome.registries if outcome else ()
-    yield _family(
+    yield family(
         "problem",
         "A problem that is present now; registry is empty when it concerns the whole node",
         ["registry", "reason"],
@@ -173,7 +169,7 @@ def _registries(outcome: Outcome | None) -> Iterator[Metric]:
             for labels in sorted({(problem.registry, str(problem.reason)) for problem in problems})
         ],
     )
-    yield _family(
+    yield family(
         "probe_success",
         "Whether the last probe of a registry got through a step: tcp, tls, api, effective",
         ["registry", "step"],
@@ -183,7 +179,7 @@ def _registries(outcome: Outcome | None) -> Iterator[Metric]:
             for step in ProbeStep
         ],
     )
-    yield _family(
+    yield family(
         "trust_expiry_timestamp_seconds",
         "When the last trust anchor of a registry on this node expires",
         ["registry"],
@@ -193,16 +189,3 @@ def _registries(outcome: Outcome | None) -> Iterator[Metric]:
             if status.trust_expiry is not None
         ],
     )
-
-
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"registry_agent_{name}", text, value=value)
-
-
-def _family(
-    name: str, text: str, labels: list[str], samples: list[tuple[tuple[str, ...], float]]
-) -> Metric:
-    family = GaugeMetricFamily(f"registry_agent_{name}", text, labels=labels)
-    for values, value in samples:
-        family.add_metric(values, value)
-    return family
