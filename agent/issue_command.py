@@ -18,6 +18,7 @@ from agent.ending import when_asked_to_end
 from agent.errors import BadInput, ClusterTrouble
 from agent.issuer.controller import Controller
 from agent.issuer.look import Looking
+from agent.issuer.registry_pods import RegistryPods
 from agent.node.clock import SystemClock
 from agent.planning.health import liveness
 from agent.reporting.http_server import HttpServer
@@ -66,9 +67,9 @@ def _controller(settings: Settings) -> Controller:
         ),
         objects=objects,
         fleet=api_server.fleet_reader(settings),
-        notes=PodNotes(api),
         clock=clock,
         lifetimes=settings.lifetimes,
+        duties=(RegistryPods(PodNotes(api)),),
     )
 
 

@@ -5,19 +5,19 @@ another can go on. Every write names what was seen before it: whoever was quicke
 other looks again.
 """
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Protocol, assert_never
 
-from agent.errors import ChangedMeanwhile
-from agent.issuer import keyring, serving_secret
+from agent.errors import BadInput, ChangedMeanwhile, ClusterTrouble, Problem
+from agent.issuer import keyring
 from agent.issuer.look import Looking, Seen
 from agent.issuer.serving_secret import with_certificate
 from agent.planning.barrier import Barrier, judge_barrier
 from agent.planning.fleet import Fleet
-from agent.planning.published_bundle import anchors_in, fingerprint, is_published, read_moment
+from agent.planning.published_bundle import anchors_in, fingerprint, is_published
 from agent.planning.rotation import next_step
-from agent.planning.stored_objects import ConfigMapObject, SecretObject
+from agent.planning.stored_objects import ConfigMapObject
 from agent.planning.trust_model import Lifetimes
 from agent.planning.trust_report import TrustReport
 from agent.planning.trust_steps import (
@@ -29,7 +29,7 @@ from agent.planning.trust_steps import (
     TrustStep,
 )
 from agent.ports import Clock
-from agent.trust_ports import FleetReading, Objects, PodNotes
+from agent.trust_ports import FleetReading, Objects
 
 MOST_STEPS = 32
 """In one pass. There are about ten in a rotation, and one for each namespace."""
@@ -37,7 +37,13 @@ MOST_STEPS = 32
 FLEET_SHARE = 10
 """The nodes are read again after ten times as long as that took: it may be 75 MB."""
 
-_NOTED_FOR = timedelta(minutes=10)
+
+class Duty(Protocol):
+    """Something that has to be so besides the CA, its bundle and the serving certificates."""
+
+    def settle(self, seen: Seen) -> tuple[Problem, ...]:
+        """Let it be so. Raises ClusterTrouble, BadInput and ChangedMeanwhile."""
+        ...
 
 
 class Controller:
@@ -49,16 +55,17 @@ class Controller:
         looking: Looking,
         objects: Objects,
         fleet: FleetReading,
-        notes: PodNotes,
         clock: Clock,
         lifetimes: Lifetimes,
+        duties: Sequence[Duty] = (),
     ) -> None:
+        """`duties` are done in order, each time there is no step left."""
         self._looking = looking
         self._objects = objects
         self._fleet = fleet
-        self._notes = notes
         self._clock = clock
         self._lifetimes = lifetimes
+        self._duties = duties
         self._read: tuple[Fleet, float] | None = None
 
     def settle(self) -> TrustReport:
@@ -83,11 +90,10 @@ class Controller:
                 done.append(step)
         with suppress(ChangedMeanwhile):  # the next pass looks again
             self._publish_the_rest(seen)
-            self._note_pods(seen)
         return TrustReport(
             view=seen.view,
             barrier=barrier,
-            problems=seen.problems,
+            problems=(*seen.problems, *self._do_duties(seen)),
             done=tuple(done),
             now=seen.now,
         )
@@ -158,27 +164,23 @@ class Controller:
             case _:
                 assert_never(step)
 
+    def _do_duties(self, seen: Seen) -> Iterator[Problem]:
+        """One that fails keeps no other from being done."""
+        for duty in self._duties:
+            try:
+                yield from duty.settle(seen)
+            except (ClusterTrouble, BadInput) as trouble:
+                yield trouble.problem
+            except ChangedMeanwhile:
+                continue  # the next pass looks again
+
     def _publish_the_rest(self, seen: Seen) -> None:
         """What of the bundle is not about our own CAs: foreign ones, and what strangers wrote."""
         wanted = seen.wanted_bundle
         if seen.bundle is None or not is_published(seen.bundle, wanted):
             self._objects.put_config_map(wanted, over=seen.bundle)
 
-    def _note_pods(self, seen: Seen) -> None:
-        """So that a kubelet reads a new certificate at once."""
-        for item in seen.services:
-            secret = seen.secrets.get(item.service.registry.namespace)
-            if secret is None or not _is_new(secret, now=seen.now):
-                continue
-            sha256 = fingerprint(secret.data.get(serving_secret.CERTIFICATE_KEY, b""))
-            self._notes.note_certificate(secret.namespace, selector=item.selector, sha256=sha256)
-
 
 def _chosen(bundle: ConfigMapObject | None, anchors: frozenset[str]) -> tuple[bytes, ...]:
     """Those certificates of the bundle, DER."""
     return tuple(der for der in anchors_in(bundle) if fingerprint(der) in anchors)
-
-
-def _is_new(secret: SecretObject, *, now: datetime) -> bool:
-    written_at = read_moment(secret.annotations.get(serving_secret.WRITTEN_AT, ""))
-    return written_at is not None and now < written_at + _NOTED_FOR
