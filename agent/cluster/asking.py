@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from agent.cluster.api import Api
-from agent.cluster.api_errors import ApiError, ConflictError, problem_of
+from agent.cluster.api_errors import ApiError, ApiRefusedError, ConflictError, problem_of, refused
+from agent.cluster.objects import Document
 from agent.errors import ChangedMeanwhile, ClusterTrouble
+
+_NOT_FOUND, _CONFLICT = 404, 409
 
 
 @contextmanager
@@ -21,3 +24,14 @@ def asking(api: Api, subject: str) -> Iterator[None]:
     except ApiError as error:
         problem = problem_of(error, server=api.server, subject=subject)
         raise ClusterTrouble(problem) from error
+
+
+def patch_as_seen(api: Api, path: str, body: Document) -> Document:
+    """PATCH with the version that was seen in `body`. Raises ApiError; a conflict if it is gone."""
+    try:
+        return api.patch(path, body)
+    except ApiRefusedError as refusal:
+        if refusal.status != _NOT_FOUND:
+            raise
+        status = {"code": _CONFLICT, "reason": "Conflict", "message": "it is gone"}
+        raise refused(status) from refusal

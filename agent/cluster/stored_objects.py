@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from agent.cluster.api import Api
-from agent.cluster.api_errors import ApiRefusedError, refused
-from agent.cluster.asking import asking
+from agent.cluster.api_errors import ApiRefusedError
+from agent.cluster.asking import asking, patch_as_seen
 from agent.cluster.lookup import text_at, texts_at, value_at
 from agent.cluster.objects import PREFIX, Document
 from agent.errors import BadInput, Problem, Reason
@@ -105,15 +105,9 @@ def _put(
     *,
     new: bool,
 ) -> Document:
-    """What was deleted since it was seen is a change like any other."""
     if new:
         return api.create(_path(kind, wanted.namespace), body)
-    try:
-        return api.patch(_path(kind, wanted.namespace, wanted.name), body)
-    except ApiRefusedError as refusal:
-        if refusal.status != _NOT_FOUND:
-            raise
-        raise refused({"code": 409, "reason": "Conflict", "message": "it is gone"}) from refusal
+    return patch_as_seen(api, _path(kind, wanted.namespace, wanted.name), body)
 
 
 def _metadata(

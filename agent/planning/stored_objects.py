@@ -1,4 +1,4 @@
-"""Secrets and ConfigMaps as the trust controller keeps them in the cluster.
+"""Secrets, ConfigMaps, a ClusterTrustBundle as the trust controller keeps them in the cluster.
 
 What is read and what is wanted have the same form, so that one can be compared with the other.
 Only what carries our label is ours to write; whatever has one of our names without it is
@@ -68,6 +68,20 @@ class ConfigMapObject:
 
     def __str__(self) -> str:
         return f"ConfigMap {self.namespace}/{self.name}"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we may write it."""
+        return is_ours(self.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterBundleObject:
+    """Our ClusterTrustBundle. `version` is its resourceVersion, empty for one only wanted."""
+
+    pem: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
 
     @property
     def is_ours(self) -> bool:

@@ -24,3 +24,18 @@ class ServicesSeen:
 
     services: tuple[ServedService, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderedCertificate:
+    """A Certificate of cert-manager's for a registry. `secret` is where cert-manager puts it."""
+
+    namespace: str
+    name: str
+    secret: str
+    dns_names: tuple[str, ...]
+    ip_addresses: tuple[str, ...]
+    version: str
+
+    def __str__(self) -> str:
+        return f"Certificate {self.namespace}/{self.name}"
