@@ -18,6 +18,7 @@ from agent.ending import when_asked_to_end
 from agent.errors import BadInput, ClusterTrouble
 from agent.issuer.controller import Controller
 from agent.issuer.look import Looking
+from agent.issuer.push_passwords import PushPasswords
 from agent.issuer.registry_pods import RegistryPods
 from agent.node.clock import SystemClock
 from agent.planning.health import liveness
@@ -56,11 +57,17 @@ def issue(settings: Settings) -> int:
 
 def _controller(settings: Settings) -> Controller:
     api, clock = api_server.connect(settings), SystemClock()
-    objects = Objects(api)
+    objects, sources = Objects(api), TrustSources(api, namespaces=settings.namespaces)
+    passwords = PushPasswords(
+        objects=objects,
+        sources=sources,
+        lifetimes=settings.lifetimes,
+        domain=settings.cluster_domain,
+    )
     return Controller(
         looking=Looking(
             objects=objects,
-            sources=TrustSources(api, namespaces=settings.namespaces),
+            sources=sources,
             clock=clock,
             namespaces=settings.namespaces,
             domain=settings.cluster_domain,
@@ -69,7 +76,7 @@ def _controller(settings: Settings) -> Controller:
         fleet=api_server.fleet_reader(settings),
         clock=clock,
         lifetimes=settings.lifetimes,
-        duties=(RegistryPods(PodNotes(api)),),
+        duties=(RegistryPods(PodNotes(api)), passwords),
     )
 
 

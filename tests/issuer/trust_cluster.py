@@ -52,6 +52,7 @@ class TrustCluster:
     writes_left: int | None = None
     writes: int = 0
     duties: tuple[Duty, ...] = ()
+    labelled: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def controller(self) -> Controller:
         """A new process."""
@@ -140,7 +141,7 @@ class TrustCluster:
         return self.ranges
 
     def namespaces(self, label: str) -> tuple[str, ...]:
-        raise NotImplementedError(label)
+        return self.labelled.get(label, ())
 
     def read(self) -> Fleet:
         leases = [
