@@ -4,8 +4,10 @@ In pages: 5,000 Nodes are some 75 MB. What a page says is turned into our own sm
 the next is asked for. Nothing about the objects is taken for granted; what is odd is left empty.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from agent.cluster import leadership
 from agent.cluster.api import Api
 from agent.cluster.api_errors import ApiError, ApiRefusedError, problem_of
 from agent.cluster.leases import LEASES, NAME_PREFIX, NAMESPACE
@@ -31,7 +33,7 @@ NODES = "/api/v1/nodes"
 DAEMON_SETS = f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets"
 
 _AFFINITY = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
-_DENIED = 403
+_DENIED, _NOT_FOUND = 403, 404
 
 
 class FleetReader:
@@ -52,12 +54,13 @@ class FleetReader:
             raise ClusterTrouble(problem) from error
 
     def _read(self) -> Fleet:
-        return fleet_of(
+        fleet = fleet_of(
             leases=[record for item in every(self._api, LEASES) if (record := _lease(item))],
             nodes=[_node(item) for item in every(self._api, NODES)],
             selections=_selections(self._api),
             now=self._clock.now(),
         )
+        return replace(fleet, trust=_trust(self._api))
 
 
 def _selections(api: Api) -> list[Selection]:
@@ -68,6 +71,16 @@ def _selections(api: Api) -> list[Selection]:
         if refusal.status != _DENIED:
             raise
         return []
+
+
+def _trust(api: Api) -> str:
+    """Where the trust controller is, by its Lease; nothing where that may not be seen."""
+    try:
+        return text_at(api.get(leadership.PATH), "metadata", "annotations", leadership.PROGRESS)
+    except ApiRefusedError as refusal:
+        if refusal.status not in {_DENIED, _NOT_FOUND}:
+            raise
+        return ""
 
 
 def _lease(document: Document) -> LeaseRecord | None:

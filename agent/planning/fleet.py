@@ -73,10 +73,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """All nodes, worst first. `now` is when they were looked at."""
+    """All nodes, worst first. `now` is when they were looked at.
+
+    `trust` is where the trust controller says it is; empty where there is none.
+    """
 
     rows: tuple[Row, ...]
     now: datetime
+    trust: str = ""
 
     @property
     def totals(self) -> dict[str, int]:

@@ -36,6 +36,8 @@ def fleet_lines(fleet: Fleet, *, most_rows: int | None = None) -> Iterator[str]:
         yield f"... and {len(fleet.rows) - len(rows)} more"
     totals = ", ".join(f"{count} {state}" for state, count in fleet.totals.items())
     yield f"nodes: {len(fleet.rows)}{f' ({totals})' if totals else ''}"
+    if fleet.trust:
+        yield f"trust: {fleet.trust}"
     for state, words in _SAID.items():
         if names := fleet.names(state):
             more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
@@ -43,8 +45,9 @@ def fleet_lines(fleet: Fleet, *, most_rows: int | None = None) -> Iterator[str]:
 
 
 def fleet_json(fleet: Fleet) -> str:
-    """An object: nodes, worst first, and totals by state."""
-    return dump({"nodes": [_object(row) for row in fleet.rows], "totals": fleet.totals})
+    """An object: nodes, worst first, totals by state, and where the trust controller is."""
+    nodes = [_object(row) for row in fleet.rows]
+    return dump({"nodes": nodes, "totals": fleet.totals, "trust": fleet.trust})
 
 
 def age(span: timedelta) -> str:

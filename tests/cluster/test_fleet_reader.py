@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.cluster import leadership
 from agent.cluster.fleet_reader import DAEMON_SETS, NODES, FleetReader
 from agent.cluster.leases import LEASES, NodeLeases
 from agent.cluster.listing import PAGE
@@ -132,3 +133,17 @@ def test_odd_objects_break_nothing(
     api.objects[f"{DAEMON_SETS}/odd"] = {"spec": {"template": {"spec": it}}}
     assert {row.node for row in read(api).rows} == {"node-1", "node-2"}
     assert lease
+
+
+def test_where_the_trust_controller_is_stands_in_its_lease() -> None:
+    api = with_nodes(node("a"))
+    assert read(api).trust == ""
+    told = {"metadata": {"annotations": {leadership.PROGRESS: "steady"}}}
+    api.objects[leadership.PATH] = told
+    assert read(api).trust == "steady"
+
+
+def test_where_the_trust_controller_is_may_be_hidden() -> None:
+    api = with_nodes(node("a"))
+    api.failing[leadership.PATH] = refusal(403)
+    assert read(api).trust == ""

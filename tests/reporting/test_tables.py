@@ -1,6 +1,7 @@
 """The fleet as it is printed, for people and for programs."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -52,6 +53,12 @@ def test_of_a_fleet_that_is_larger_than_the_screen_the_worst_are_shown() -> None
     _, worst, more, *_ = fleet_lines(FLEET, most_rows=1)
     assert worst.startswith("node-3")
     assert more == "... and 2 more"
+
+
+def test_a_fleet_tells_where_the_trust_controller_is() -> None:
+    told = replace(FLEET, trust="staged: 1 of 3 nodes have the next CA")
+    assert "trust: staged: 1 of 3 nodes have the next CA" in list(fleet_lines(told))
+    assert json.loads(fleet_json(told))["trust"] == told.trust
 
 
 def test_a_fleet_of_nobody_says_so() -> None:
