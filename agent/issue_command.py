@@ -10,16 +10,24 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from agent import __version__, api_server
+from agent.cluster import cluster_bundle
+from agent.cluster.cert_manager import CertManager
 from agent.cluster.leadership import Leadership
 from agent.cluster.pod_notes import PodNotes
+from agent.cluster.signing_requests import SigningRequests
 from agent.cluster.stored_objects import Objects
 from agent.cluster.trust_sources import TrustSources
 from agent.ending import when_asked_to_end
 from agent.errors import BadInput, ClusterTrouble
+from agent.issuer.bundle_copies import BundleCopies
+from agent.issuer.cluster_bundle import ClusterBundle
 from agent.issuer.controller import Controller
 from agent.issuer.look import Looking
+from agent.issuer.ordered_certificates import OrderedCertificates
 from agent.issuer.push_passwords import PushPasswords
+from agent.issuer.registry_hosting import RegistryHosting
 from agent.issuer.registry_pods import RegistryPods
+from agent.issuer.signing import Signing
 from agent.node.clock import SystemClock
 from agent.planning.health import liveness
 from agent.reporting.http_server import HttpServer
@@ -76,7 +84,15 @@ def _controller(settings: Settings) -> Controller:
         fleet=api_server.fleet_reader(settings),
         clock=clock,
         lifetimes=settings.lifetimes,
-        duties=(RegistryPods(PodNotes(api)), passwords),
+        duties=(
+            RegistryPods(PodNotes(api)),
+            BundleCopies(objects=objects, sources=sources),
+            ClusterBundle(cluster_bundle.ClusterBundle(api, clock)),
+            passwords,
+            Signing(SigningRequests(api), lifetimes=settings.lifetimes),
+            OrderedCertificates(CertManager(api, namespaces=settings.namespaces)),
+            RegistryHosting(objects=objects, domain=settings.cluster_domain),
+        ),
     )
 
 

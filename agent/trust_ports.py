@@ -1,12 +1,14 @@
 """What the trust controller needs from the world. Adapters fit by shape and never import this."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from agent.planning.fleet import Fleet
-from agent.planning.stored_objects import ConfigMapObject, SecretObject
+from agent.planning.model import IPAddress
+from agent.planning.signing_request import SigningRequest
+from agent.planning.stored_objects import ClusterBundleObject, ConfigMapObject, SecretObject
 from agent.planning.trust_model import IPNetwork
-from agent.planning.trust_sources import ServicesSeen
+from agent.planning.trust_sources import OrderedCertificate, ServicesSeen
 
 
 class Objects(Protocol):
@@ -69,4 +71,60 @@ class PodNotes(Protocol):
 
         Raises ClusterTrouble and ChangedMeanwhile.
         """
+        ...
+
+
+class ClusterBundles(Protocol):
+    """Our ClusterTrustBundle. Each method raises ClusterTrouble."""
+
+    def is_served(self) -> bool:
+        """Whether the API server has such objects."""
+        ...
+
+    def read(self) -> ClusterBundleObject | None:
+        """As it is now; None where there is none."""
+        ...
+
+    def put(self, pem: str, *, over: ClusterBundleObject | None) -> ClusterBundleObject:
+        """Let it be these certificates, where `over` is what was seen.
+
+        Raises ChangedMeanwhile, and BadInput (name-taken) where `over` is not ours.
+        """
+        ...
+
+
+class Requests(Protocol):
+    """CertificateSigningRequests to our signer.
+
+    Each method raises ClusterTrouble; a write ChangedMeanwhile too.
+    """
+
+    def read(self) -> tuple[SigningRequest, ...]:
+        """All of them, whatever became of them."""
+        ...
+
+    def approve(self, request: SigningRequest, *, reason: str, message: str) -> None:
+        """Say that it may be signed."""
+        ...
+
+    def fail(self, request: SigningRequest, *, reason: str, message: str) -> None:
+        """Say that it never will be."""
+        ...
+
+    def sign(self, request: SigningRequest, *, certificate: bytes) -> None:
+        """Hand out the certificate, PEM."""
+        ...
+
+
+class CertManager(Protocol):
+    """The Certificates of cert-manager that are for registries."""
+
+    def certificates(self) -> tuple[OrderedCertificate, ...]:
+        """Those that are labelled for us. Raises ClusterTrouble."""
+        ...
+
+    def keep(
+        self, seen: OrderedCertificate, *, names: Iterable[str], addresses: Iterable[IPAddress]
+    ) -> bool:
+        """Let it be for exactly these; whether it was not. Raises as a write does."""
         ...

@@ -13,21 +13,25 @@ from agent.planning.published_bundle import Extras, read_extras, read_published
 from agent.planning.rotation import TrustView
 from agent.planning.service_rules import WITHDRAWN, judge_service
 from agent.planning.stored_objects import ConfigMapObject, SecretObject, check_ours
-from agent.planning.trust_model import Constraints, Reached, Serving
+from agent.planning.trust_model import Constraints, Reached
 from agent.planning.trust_sources import ServedService
 from agent.ports import Clock
 from agent.trust_ports import Objects, Sources
 
+ORDERED = "cert-manager.io/certificate-name"
+"""The annotation of a Secret that cert-manager keeps."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """All that one look showed. `secrets` are the serving Secrets, by namespace."""
+    """All that one look showed. By namespace: the serving Secrets, and what is reached how."""
 
     stored: StoredKeyring
     bundle: ConfigMapObject | None
     extras: Extras
     services: tuple[ServedService, ...]
     secrets: Mapping[str, SecretObject]
+    reached: Mapping[str, tuple[Reached, ...]]
     view: TrustView
     problems: tuple[Problem, ...]
     now: datetime
@@ -77,8 +81,12 @@ class Looking:
         found = self._sources.services()
         problems = [*found.problems, *extras.problems]
         judged = tuple(self._judged(found.services, problems))
-        secrets = dict(self._secrets(judged, problems))
-        servings = _servings(judged, secrets, stored=stored, now=now)
+        reached = _by_namespace(judged)
+        secrets = dict(self._secrets(reached, problems))
+        servings = (
+            read_serving(namespace, reached[namespace], secret, stored=stored, now=now)
+            for namespace, secret in secrets.items()
+        )
         view = TrustView(
             ring=stored.ring,
             published=read_published(bundle),
@@ -90,6 +98,7 @@ class Looking:
             bundle=bundle,
             extras=extras,
             services=tuple(item for item, _ in judged),
+            reached=reached,
             secrets={name: secret for name, secret in secrets.items() if secret is not None},
             view=view,
             problems=tuple(problems),
@@ -122,11 +131,13 @@ class Looking:
             yield item, Reached(names=names, addresses=frozenset(good.addresses))
 
     def _secrets(
-        self, judged: Iterable[tuple[ServedService, Reached]], problems: list[Problem]
+        self, namespaces: Iterable[str], problems: list[Problem]
     ) -> Iterator[tuple[str, SecretObject | None]]:
         """The serving Secret of each namespace with registries, unless it is somebody else's."""
-        for namespace in sorted({item.service.registry.namespace for item, _ in judged}):
+        for namespace in namespaces:
             secret = self._objects.secret(namespace, serving_secret.NAME)
+            if secret is not None and ORDERED in secret.annotations:
+                continue  # cert-manager's, as somebody has told it
             try:
                 check_ours(secret)
             except BadInput as refusal:
@@ -135,13 +146,11 @@ class Looking:
                 yield namespace, secret
 
 
-def _servings(
+def _by_namespace(
     judged: Iterable[tuple[ServedService, Reached]],
-    secrets: Mapping[str, SecretObject | None],
-    *,
-    stored: StoredKeyring,
-    now: datetime,
-) -> Iterator[Serving]:
-    for namespace, secret in secrets.items():
-        here = (found for item, found in judged if item.service.registry.namespace == namespace)
-        yield read_serving(namespace, here, secret, stored=stored, now=now)
+) -> dict[str, tuple[Reached, ...]]:
+    found: dict[str, tuple[Reached, ...]] = {}
+    for item, reached in judged:
+        namespace = item.service.registry.namespace
+        found[namespace] = (*found.get(namespace, ()), reached)
+    return found
