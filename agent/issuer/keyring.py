@@ -134,11 +134,14 @@ def retired(stored: StoredKeyring, *, now: datetime) -> SecretObject:
 
 
 def demanded(stored: StoredKeyring, *, now: datetime) -> SecretObject:
-    """With the demand for new keys at once. Raises BadInput where there are none yet."""
+    """With the demand for new keys at once. Raises BadInput where there are none yet.
+
+    To the second, as certificates have it: a CA that is made in this second is young enough.
+    """
     if stored.secret is None:
         where, detail = f"Secret {NAMESPACE}/{NAME}", "there is no CA yet that could be replaced"
         raise BadInput(Problem(reason=Reason.AUTHORITY_UNUSABLE, where=where, detail=detail))
-    marks = dict(stored.secret.annotations) | {DEMANDED_AT: moment(now)}
+    marks = dict(stored.secret.annotations) | {DEMANDED_AT: moment(now.replace(microsecond=0))}
     return replace(stored.secret, annotations=marks)
 
 

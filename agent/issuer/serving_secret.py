@@ -63,7 +63,7 @@ def with_certificate(
         now=now,
         lifetime=lifetime,
     )
-    for anchor in _verifiers(stored):
+    for anchor in _verifiers(step, stored=stored, now=now):
         why = verify(
             chain=pair.certificate,
             anchor=anchor,
@@ -84,11 +84,15 @@ def with_certificate(
     )
 
 
-def _verifiers(stored: StoredKeyring) -> Iterable[bytes]:
+def _verifiers(step: IssueLeaf, *, stored: StoredKeyring, now: datetime) -> Iterable[bytes]:
     """The CAs by which a new certificate has to verify: who trusts one of them only, may pull.
 
-    Not by a next one, which does not sign yet, nor by those whose keys could not sign it.
+    Not by a next one, which does not sign yet, nor by those whose keys could not sign it, nor by
+    one that must not: nobody who trusts only that could ever pull from there.
     """
     yield stored.current.certificate
-    if stored.ring.crossed:
-        yield from stored.previous
+    crossing = stored.ring.crossed_by(now)
+    for authority, certificate in zip(stored.ring.previous, stored.previous, strict=True):
+        allowed = authority.constraints.allow(names=step.names, addresses=step.addresses)
+        if authority in crossing and allowed:
+            yield certificate

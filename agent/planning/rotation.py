@@ -16,8 +16,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from agent.planning.serving_certificate import covered, may_serve, why_anew
+from agent.planning.serving_certificate import (
+    covered,
+    may_serve,
+    waits_for_retirement,
+    why_anew,
+)
 from agent.planning.trust_model import (
+    Authority,
     Constraints,
     Keyring,
     Lifetimes,
@@ -138,19 +144,20 @@ def _may_work(view: TrustView, now: datetime) -> bool:
 
 
 def _leaves(view: TrustView, now: datetime) -> Iterator[TrustStep]:
-    if view.ring.current is None:
+    ring, current = view.ring, view.ring.current
+    if current is None or current.not_after <= now:
         return
     for serving in view.servings:
-        names, addresses = covered(serving, view.ring.current)
-        why = why_anew(serving, ring=view.ring, current=view.ring.current, now=now)
+        names, addresses = covered(serving, ring=ring, current=current, now=now)
+        why = why_anew(serving, ring=ring, current=current, now=now)
         if why and names:
             yield IssueLeaf(namespace=serving.namespace, names=names, addresses=addresses, why=why)
 
 
 def _retirement(view: TrustView, *, now: datetime, lifetimes: Lifetimes) -> TrustStep | None:
     """When nothing that the previous CAs signed can still be served."""
-    ring = view.ring
-    if not ring.previous or ring.current is None or ring.switched_at is None:
+    ring, current = view.ring, view.ring.current
+    if not ring.previous or current is None or ring.switched_at is None:
         return None
     old = frozenset(authority.sha256 for authority in ring.previous)
     for serving in view.servings:
@@ -158,12 +165,20 @@ def _retirement(view: TrustView, *, now: datetime, lifetimes: Lifetimes) -> Trus
             return None
     if ring.compromised or ring.demanded_at is not None:
         due = ring.switched_at + lifetimes.refresh
-    elif not ring.current.constraints.cover(view.wanted):
-        due = ring.switched_at + lifetimes.soak  # a namespace waits for a CA that may serve it
+    elif _waits(view, current, now):
+        due = ring.switched_at + lifetimes.soak
     else:
         due = ring.switched_at + lifetimes.certificate
     expired = all(authority.not_after <= now for authority in ring.previous)
     return RetirePrevious() if expired or now >= due else None
+
+
+def _waits(view: TrustView, current: Authority, now: datetime) -> bool:
+    """Whether there is a namespace or a Service that has to wait until there is one CA only."""
+    return not current.constraints.cover(view.wanted) or any(
+        waits_for_retirement(serving, ring=view.ring, current=current, now=now)
+        for serving in view.servings
+    )
 
 
 def _rotation(view: TrustView, now: datetime) -> TrustStep | None:

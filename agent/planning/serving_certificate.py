@@ -4,25 +4,56 @@ One for all registry Services of a namespace: they share the registry. A Service
 not sign for yet waits, and does not keep the others from a new certificate.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from agent.planning.model import IPAddress
-from agent.planning.trust_model import Authority, Keyring, Leaf, Serving
+from agent.planning.trust_model import Authority, Keyring, Leaf, Reached, Serving
 
 _RENEWED_AFTER = 2 / 3  # of its life
 _JITTER = 0.05  # so much earlier at most: what was made together is not renewed together
 
 
-def covered(serving: Serving, authority: Authority) -> tuple[frozenset[str], frozenset[IPAddress]]:
-    """All names and addresses of those Services that the CA may sign for."""
-    allowed = [
+def covered(
+    serving: Serving, *, ring: Keyring, current: Authority, now: datetime
+) -> tuple[frozenset[str], frozenset[IPAddress]]:
+    """All names and addresses of those Services that the certificate can be for.
+
+    While the chain goes on to the previous CA, who trusts only that can verify it. One Service that
+    the previous CA may not sign for would end that for all: it waits, unless all are of that kind.
+    """
+    services = _verifiable(serving, ring=ring, current=current, now=now) or _allowed(
+        serving.services, current
+    )
+    names = frozenset[str]().union(*(service.names for service in services))
+    return names, frozenset[IPAddress]().union(*(service.addresses for service in services))
+
+
+def waits_for_retirement(
+    serving: Serving, *, ring: Keyring, current: Authority, now: datetime
+) -> bool:
+    """Whether a Service gets no certificate as long as the previous CA is on the ring."""
+    verifiable = _verifiable(serving, ring=ring, current=current, now=now)
+    return bool(verifiable) and verifiable != _allowed(serving.services, current)
+
+
+def _verifiable(
+    serving: Serving, *, ring: Keyring, current: Authority, now: datetime
+) -> list[Reached]:
+    """Those that each CA may sign for to which the chain of a certificate leads."""
+    services = _allowed(serving.services, current)
+    for authority in ring.crossed_by(now):
+        services = _allowed(services, authority)
+    return services
+
+
+def _allowed(services: Iterable[Reached], authority: Authority) -> list[Reached]:
+    return [
         service
-        for service in serving.services
+        for service in services
         if authority.constraints.allow(names=service.names, addresses=service.addresses)
     ]
-    names = frozenset[str]().union(*(service.names for service in allowed))
-    return names, frozenset[IPAddress]().union(*(service.addresses for service in allowed))
 
 
 def why_anew(serving: Serving, *, ring: Keyring, current: Authority, now: datetime) -> str:
@@ -34,7 +65,7 @@ def why_anew(serving: Serving, *, ring: Keyring, current: Authority, now: dateti
         "what is there does not verify": not leaf.is_sound,
         "another CA signs now": leaf.signer != current.sha256,
         "the Services have other names or addresses": (leaf.names, leaf.addresses)
-        != covered(serving, current),
+        != covered(serving, ring=ring, current=current, now=now),
         "its chain is not that of the CA any more": leaf.crossed != ring.crossed,
         "two thirds of its life are over": now >= renewal(leaf, seed=serving.namespace)
         and leaf.not_after < current.not_after,

@@ -97,6 +97,11 @@ class Keyring:
         here = (self.current, self.next, *self.previous)
         return frozenset(authority.sha256 for authority in here if authority is not None)
 
+    def crossed_by(self, now: datetime) -> tuple[Authority, ...]:
+        """The CAs that a chain leads to besides the current one, as long as they are valid."""
+        valid = (authority for authority in self.previous if authority.not_after > now)
+        return tuple(valid) if self.crossed else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
