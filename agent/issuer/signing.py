@@ -47,7 +47,8 @@ class Signing:
 
     def settle(self, seen: Seen) -> tuple[Problem, ...]:
         """Raises ClusterTrouble and ChangedMeanwhile."""
-        if seen.view.ring.current is None:
+        current = seen.view.ring.current
+        if current is None or current.not_after <= seen.now:
             return ()
         return tuple(
             problem for request in self._requests.read() for problem in self._answer(request, seen)
@@ -101,7 +102,7 @@ def _allowed(seen: Seen) -> Iterator[_Allowed]:
     if current is None:
         return
     for serving in seen.view.servings:
-        names, addresses = covered(serving, current)
+        names, addresses = covered(serving, ring=seen.view.ring, current=current, now=seen.now)
         yield _Allowed(namespace=serving.namespace, names=names, addresses=addresses)
 
 
