@@ -118,7 +118,7 @@ def _expiries(report: TrustReport) -> Iterator[Metric]:
     yield family(
         "trust_certificate_expiry_timestamp_seconds",
         "When the certificate of a namespace's registry expires",
-        ["namespace"],
+        ["registry_namespace"],  # `namespace` is what a scrape says of the pod
         [
             ((serving.namespace,), serving.leaf.not_after.timestamp())
             for serving in report.view.servings

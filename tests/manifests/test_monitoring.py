@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
+from agent.planning.barrier import Barrier
+from agent.planning.rotation import TrustView
+from agent.planning.trust_model import Constraints, Keyring, Published
+from agent.planning.trust_report import TrustReport
 from agent.reporting.metrics import Metrics
+from agent.reporting.trust_metrics import TrustMetrics
+from tests.anchors import NOW
 from tests.ground import programs
 from tests.ground.machine import Machine
 from tests.manifests.kustomizations import DEPLOY, build, containers, only
@@ -22,7 +28,20 @@ JOB = "registry-node-agent/registry-node-agent"
 IN_SYNC = "registry_agent_in_sync"
 API = 'registry_agent_probe_success{registry="registry/knative",step="api"'
 EXPIRY = 'registry_agent_trust_expiry_timestamp_seconds{registry="registry/knative",node='
+ISSUER_JOB = "registry-node-agent/registry-trust-issuer"
+LEADER = "registry_agent_trust_leader"
+CERTIFICATE = 'registry_agent_trust_certificate_expiry_timestamp_seconds{registry_namespace="a"}'
+AUTHORITY = 'registry_agent_trust_authority_expiry_timestamp_seconds{role="current"}'
+AWAITED = 'registry_agent_trust_nodes{state="awaited"}'
 HELD = 'registry_agent_problem{registry="registry/knative",reason="held",node="a"}'
+
+STAGED = TrustReport(
+    view=TrustView(ring=Keyring(), published=Published(), wanted=Constraints(names=frozenset())),
+    barrier=Barrier(counted=3, awaited=()),
+    problems=(),
+    done=(),
+    now=NOW,
+)
 
 ONE_OF_MANY = {f'{IN_SYNC}{{node="{number}"}}': "1" for number in range(30)} | {
     f'{IN_SYNC}{{node="bad"}}': "0"
@@ -79,9 +98,16 @@ def test_they_ask_for_metrics_that_there_are() -> None:
         def watch_ends(self) -> dict[str, int]:
             return {}
 
-    metrics = Metrics(version="x", dropped_log_lines=lambda: 0, contact=Contact())
-    _, exposition = metrics.exposition(accept="")
-    there = set(re.findall(r"^# TYPE (\w+)", exposition.decode(), re.MULTILINE))
+    agents = Metrics(version="x", dropped_log_lines=lambda: 0, contact=Contact())
+    controller = TrustMetrics(version="x", is_leader=lambda: True)
+    controller.record(STAGED)
+    there = {
+        name
+        for metrics in (agents, controller)
+        for name in re.findall(
+            r"^# TYPE (\w+)", metrics.exposition(accept="")[1].decode(), re.MULTILINE
+        )
+    }
     asked = {name for rule in rules() for name in re.findall(r"registry_agent_\w+", rule["expr"])}
     assert asked
     assert asked <= there
@@ -101,6 +127,13 @@ def test_they_ask_for_metrics_that_there_are() -> None:
         ({f'{EXPIRY}"a"}}': f"{5 * DAY}"}, 90, "RegistryTrustEnds RegistryTrustExpires"),
         ({'registry_agent_api_up{node="a"}': "0"}, 35, "RegistryAgentsBlind"),
         ({f'up{{job="{JOB}",node="a"}}': "0"}, 35, "RegistryAgentMissing"),
+        ({f"{LEADER}{{pod='a'}}": "0", f"{LEADER}{{pod='b'}}": "1"}, 60, ""),
+        ({f"{LEADER}{{pod='a'}}": "0"}, 20, "TrustControllerIdle"),
+        ({f'up{{job="{ISSUER_JOB}"}}': "0"}, 35, "TrustControllerMissing"),
+        ({CERTIFICATE: f"{30 * DAY}"}, 90, ""),
+        ({CERTIFICATE: f"{19 * DAY}"}, 90, "RegistryCertificateExpires"),
+        ({AUTHORITY: f"{179 * DAY}"}, 90, "RegistryAuthorityExpires"),
+        ({AWAITED: "2"}, 3 * 24 * 60 + 5, "RegistryRotationWaits"),
     ],
 )
 def test_they_call_when_something_is_wrong_long_enough(
@@ -110,7 +143,7 @@ def test_they_call_when_something_is_wrong_long_enough(
 
 
 def test_the_agents_are_scraped_where_they_serve() -> None:
-    monitor = only(build(MONITORING), "PodMonitor")
+    monitor = only(build(MONITORING), "PodMonitor", "registry-node-agent")
     daemonset = only(build(), "DaemonSet")
     assert monitor["metadata"]["namespace"] == daemonset["metadata"]["namespace"]
     labels = daemonset["spec"]["template"]["metadata"]["labels"]
