@@ -1,41 +1,23 @@
 """Answers requests to our signer: approves those of a registry itself, signs what was approved.
 
 Whoever is a registry's own service account gets a certificate for its Services, if it asks for just
-them. Everybody else has to be approved by a person, and even so gets none for another name.
+them. Everybody else has to be approved by a person, and even so gets none for another name, nor
+for a Service that was not asked for: what is signed is what was approved.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from agent.errors import BadInput, Problem, Reason
 from agent.issuer.look import Seen
 from agent.issuer.requests import CertificateRequest, read_request, sign_request
-from agent.planning.model import IPAddress
-from agent.planning.serving_certificate import covered
+from agent.planning.serving_certificate import covered_services, together
 from agent.planning.signing_request import SigningRequest
-from agent.planning.trust_model import Lifetimes
+from agent.planning.trust_model import Lifetimes, Reached
 from agent.trust_ports import Requests
 
 SERVICE_ACCOUNT = "registry"
 USAGES = frozenset({"digital signature", "key encipherment", "server auth"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Allowed:
-    """What a certificate for a namespace's registry is for."""
-
-    namespace: str
-    names: frozenset[str]
-    addresses: frozenset[IPAddress]
-
-    def is_all_of(self, asked: CertificateRequest) -> bool:
-        """Whether just this is asked for."""
-        return (asked.names, asked.addresses) == (self.names, self.addresses)
-
-    def has(self, asked: CertificateRequest) -> bool:
-        """Whether no more than this is asked for."""
-        return bool(asked.names) and asked.names <= self.names and asked.addresses <= self.addresses
 
 
 class Signing:
@@ -55,24 +37,27 @@ class Signing:
         )
 
     def _answer(self, request: SigningRequest, seen: Seen) -> Iterator[Problem]:
-        allowed = tuple(_allowed(seen))
+        places = _places(seen)
         try:
-            if request.awaits_approval and _is_of_registry(request, allowed):
+            if request.awaits_approval and _is_of_registry(request, places):
                 message = "the registry's own, for its own names and addresses"
                 self._requests.approve(request, reason="OwnService", message=message)
             elif request.awaits_signature:
-                self._requests.sign(request, certificate=self._signed(request, allowed, seen))
+                self._requests.sign(
+                    request, certificate=self._signed(request, places.values(), seen)
+                )
         except BadInput as refusal:
             yield refusal.problem
             if request.awaits_signature:
                 detail = refusal.problem.detail
                 self._requests.fail(request, reason="RequestRefused", message=detail)
 
-    def _signed(self, request: SigningRequest, allowed: tuple[_Allowed, ...], seen: Seen) -> bytes:
-        asked = _read(request)
-        place = next((place for place in allowed if place.has(asked)), None)
-        if place is None:
-            raise _refusal(request, "it asks for names or addresses of no registry here")
+    def _signed(
+        self, request: SigningRequest, places: Iterable[Sequence[Reached]], seen: Seen
+    ) -> bytes:
+        found = next(filter(None, (_asked_for(_read(request), here) for here in places)), None)
+        if found is None:
+            raise _refusal(request, "it asks for no name of a registry here")
         if not request.usages <= USAGES:
             raise _refusal(request, "it asks for other usages than a server has")
         seconds = request.expiration_seconds
@@ -80,8 +65,8 @@ class Signing:
         return sign_request(
             request=request.request,
             where=_where(request),
-            names=place.names,
-            addresses=place.addresses,
+            names=found.names,
+            addresses=found.addresses,
             authority=seen.stored.current,
             cross=seen.stored.cross,
             now=seen.now,
@@ -89,21 +74,32 @@ class Signing:
         )
 
 
-def _is_of_registry(request: SigningRequest, allowed: tuple[_Allowed, ...]) -> bool:
-    """Raises BadInput where a registry asks in a form that is refused."""
-    for place in allowed:
-        if request.username == f"system:serviceaccount:{place.namespace}:{SERVICE_ACCOUNT}":
-            return request.usages <= USAGES and place.is_all_of(_read(request))
+def _is_of_registry(request: SigningRequest, places: Mapping[str, Sequence[Reached]]) -> bool:
+    """Whether a registry asks for just what it is. Raises BadInput for a form that is refused."""
+    for namespace, services in places.items():
+        if request.username == f"system:serviceaccount:{namespace}:{SERVICE_ACCOUNT}":
+            asked = _read(request)
+            own = together(services)
+            is_all = (asked.names, asked.addresses) == (own.names, own.addresses)
+            return bool(services) and request.usages <= USAGES and is_all
     return False
 
 
-def _allowed(seen: Seen) -> Iterator[_Allowed]:
-    current = seen.view.ring.current
-    if current is None:
-        return
-    for serving in seen.view.servings:
-        names, addresses = covered(serving, ring=seen.view.ring, current=current, now=seen.now)
-        yield _Allowed(namespace=serving.namespace, names=names, addresses=addresses)
+def _asked_for(asked: CertificateRequest, services: Sequence[Reached]) -> Reached | None:
+    """The Services that are asked for by name, whole: few know their addresses. None without."""
+    found = [service for service in services if service.names & asked.names]
+    return together(found) if found else None
+
+
+def _places(seen: Seen) -> dict[str, list[Reached]]:
+    """The Services of each namespace that a certificate can be for."""
+    ring, now = seen.view.ring, seen.now
+    if ring.current is None:
+        return {}
+    return {
+        serving.namespace: covered_services(serving, ring=ring, current=ring.current, now=now)
+        for serving in seen.view.servings
+    }
 
 
 def _read(request: SigningRequest) -> CertificateRequest:

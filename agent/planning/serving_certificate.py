@@ -18,16 +18,30 @@ _JITTER = 0.05  # so much earlier at most: what was made together is not renewed
 def covered(
     serving: Serving, *, ring: Keyring, current: Authority, now: datetime
 ) -> tuple[frozenset[str], frozenset[IPAddress]]:
-    """All names and addresses of those Services that the certificate can be for.
+    """All names and addresses that the certificate can be for."""
+    found = together(covered_services(serving, ring=ring, current=current, now=now))
+    return found.names, found.addresses
+
+
+def covered_services(
+    serving: Serving, *, ring: Keyring, current: Authority, now: datetime
+) -> list[Reached]:
+    """The Services that the certificate can be for.
 
     While the chain goes on to the previous CA, who trusts only that can verify it. One Service that
     the previous CA may not sign for would end that for all: it waits, unless all are of that kind.
     """
-    services = _verifiable(serving, ring=ring, current=current, now=now) or _allowed(
-        serving.services, current
+    verifiable = _verifiable(serving, ring=ring, current=current, now=now)
+    return verifiable or _allowed(serving.services, current)
+
+
+def together(services: Iterable[Reached]) -> Reached:
+    """What they all are reached by."""
+    services = tuple(services)
+    return Reached(
+        names=frozenset[str]().union(*(service.names for service in services)),
+        addresses=frozenset[IPAddress]().union(*(service.addresses for service in services)),
     )
-    names = frozenset[str]().union(*(service.names for service in services))
-    return names, frozenset[IPAddress]().union(*(service.addresses for service in services))
 
 
 def waits_for_retirement(

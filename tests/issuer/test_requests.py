@@ -2,18 +2,16 @@
 
 import subprocess
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -21,14 +19,11 @@ from agent.errors import BadInput, Reason
 from agent.issuer.certificates import cross_sign
 from agent.issuer.requests import MAX_REQUEST_BYTES, read_request, sign_request
 from tests.issuer import verifiers
+from tests.issuer.asking import KEY, KNATIVE, PrivateKey, request
 from tests.issuer.pairs import ADDRESSES, DAY, NAMES, NOW, authority
-
-PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 OLD, NEW = authority(), authority()
 CROSS = cross_sign(new=NEW.certificate, old=OLD, now=NOW)
-KEY = ec.generate_private_key(ec.SECP256R1())
-KNATIVE = x509.DNSName("knative.registry.svc")
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 KEYS: dict[str, PrivateKey] = {
     "P-256": KEY,
@@ -52,23 +47,6 @@ sign = partial(
     now=NOW,
     lifetime=90 * DAY,
 )
-
-
-def request(
-    *extensions: x509.ExtensionType,
-    names: Sequence[x509.GeneralName] = (KNATIVE,),
-    key: PrivateKey = KEY,
-) -> bytes:
-    """For a stranger's subject, that asks for much."""
-    subject = [(NameOID.ORGANIZATION_NAME, "system:masters"), (NameOID.COMMON_NAME, "docker.io")]
-    builder = x509.CertificateSigningRequestBuilder().subject_name(
-        x509.Name([x509.NameAttribute(*part) for part in subject])
-    )
-    wanted = (x509.SubjectAlternativeName(names), *extensions) if names else extensions
-    for extension in wanted:
-        builder = builder.add_extension(extension, critical=False)
-    digest = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
-    return builder.sign(key, digest).public_bytes(Encoding.PEM)
 
 
 def usage(*, signs: bool) -> x509.KeyUsage:
