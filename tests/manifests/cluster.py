@@ -25,6 +25,7 @@ AGENT = "registry-node-agent"
 
 TURNS = "registry-node-agent-turns"
 FOREIGN_KINDS = {
+    "Certificate": ("cert-manager.io", "Namespaced"),
     "PodMonitor": ("monitoring.coreos.com", "Namespaced"),
     "PrometheusRule": ("monitoring.coreos.com", "Namespaced"),
     "SecurityContextConstraints": ("security.openshift.io", "Cluster"),
