@@ -6,6 +6,7 @@ Each verb is a right of its own (subresource, and `approve` or `sign` on the sig
 from base64 import b64decode, b64encode
 
 from agent.cluster.api import Api
+from agent.cluster.api_errors import ApiRefusedError
 from agent.cluster.asking import asking, patch_as_seen
 from agent.cluster.listing import every
 from agent.cluster.lookup import documents_at, list_at, text_at, value_at
@@ -14,6 +15,7 @@ from agent.planning.signing_request import APPROVED, FAILED, SIGNER, SigningRequ
 
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _SUBJECT = "CertificateSigningRequests"
+_DENIED = 403
 
 
 class SigningRequests:
@@ -23,10 +25,18 @@ class SigningRequests:
         self._api = api
 
     def read(self) -> tuple[SigningRequest, ...]:
-        """All to our signer, whatever became of them."""
+        """All to our signer, whatever became of them; none where there is no right to see them.
+
+        The right is that of a component: without it nobody has asked for this.
+        """
         selector = {"fieldSelector": f"spec.signerName={SIGNER}"}
         with asking(self._api, _SUBJECT):
-            return tuple(_request(item) for item in every(self._api, REQUESTS, selector))
+            try:
+                return tuple(_request(item) for item in every(self._api, REQUESTS, selector))
+            except ApiRefusedError as refusal:
+                if refusal.status != _DENIED:
+                    raise
+                return ()
 
     def approve(self, request: SigningRequest, *, reason: str, message: str) -> None:
         """Say that it may be signed. `reason` is one word in CamelCase."""

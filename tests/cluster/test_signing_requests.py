@@ -119,6 +119,13 @@ class TestForReal:
         return found
 
 
+@pytest.mark.realcluster
+def test_without_the_right_there_are_none(control_plane: ControlPlane) -> None:
+    nobody = control_plane.write_kubeconfig("nobody")
+    with api_over(Kubeconfig(nobody)) as api:
+        assert SigningRequests(api).read() == ()
+
+
 def test_an_api_server_out_of_reach_is_told() -> None:
     with pytest.raises(ClusterTrouble):
         SigningRequests(FakeApi(failing={REQUESTS: DOWN})).read()
