@@ -42,6 +42,8 @@ def test_the_api_server_finds_no_fault_in_the_fences(cluster: Cluster) -> None:
     assert {policy["metadata"]["name"] for policy in policies} == {
         f"{AGENT}-events",
         f"{AGENT}-leases",
+        "registry-trust-issuer",
+        "registry-trust-issuer-pods",
     }
     for policy in policies:
         assert policy["status"]["observedGeneration"] == policy["metadata"]["generation"]
@@ -67,4 +69,4 @@ def test_every_namespace_says_what_pods_may_be_in_it() -> None:
     }
     for thing in build():
         where = thing["metadata"].get("namespace")
-        assert where in {None, "default", *levels}
+        assert where in {None, "default", "kube-public", *levels}
