@@ -46,7 +46,7 @@ def test_openshift_admits_what_the_agent_asks_for(tmp_path: Path) -> None:
 
 
 def test_openshift_chooses_the_user_of_the_registry(tmp_path: Path) -> None:
-    registry = only(build(overlay(tmp_path, "openshift")), "Deployment")
+    registry = only(build(overlay(tmp_path, "openshift")), "Deployment", "registry")
     security: Mapping[str, Any] = registry["spec"]["template"]["spec"]["securityContext"]
     assert not {"runAsUser", "runAsGroup", "fsGroup"} & set(security)
 
@@ -58,7 +58,9 @@ def test_a_registry_on_a_bucket_sends_no_node_there(component: str, tmp_path: Pa
     assert "redirect:\n    disable: true" in files["data"]["registry.yaml"]
     assert "@layer" not in files["data"]["layers.conf"]
     mounts = [
-        mount for one in containers(only(objects, "Deployment")) for mount in one["volumeMounts"]
+        mount
+        for one in containers(only(objects, "Deployment", "registry"))
+        for mount in one["volumeMounts"]
     ]
     assert "images" not in {mount["name"] for mount in mounts}
 
