@@ -72,6 +72,19 @@ def test_a_namespace_allowed_later_is_served_from_the_switch_on(cluster: TrustCl
     assert is_served(cluster, "knative", to=old)
 
 
+def test_a_namespace_allowed_right_after_a_switch_does_not_wait_until_the_last_old_leaf_has_ended(
+    cluster: TrustCluster,
+) -> None:
+    after(cluster, hours=51)
+    assert after(cluster, hours=2).view.phase is Phase.SWITCHED
+    cluster.namespaces_ = ("registry", "builds")
+    cluster.serve("kpack", "10.96.0.60", namespace="builds")
+    for _ in range(3):
+        after(cluster, hours=2)
+
+    assert any(is_served(cluster, "kpack", namespace="builds", to=one) for one in anchors(cluster))
+
+
 def test_a_service_of_a_new_range_waits_so_that_the_others_stay_served_to_all() -> None:
     cluster = TrustCluster(ranges=frozenset(RANGES[:1]))
     cluster.serve("knative", "10.96.0.50")
