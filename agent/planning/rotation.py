@@ -175,7 +175,7 @@ def _retirement(view: TrustView, *, now: datetime, lifetimes: Lifetimes) -> Trus
 
 def _waits(view: TrustView, current: Authority, now: datetime) -> bool:
     """Whether there is a namespace or a Service that has to wait until there is one CA only."""
-    return not current.constraints.cover(view.wanted) or any(
+    return _is_too_narrow(current.constraints, view) or any(
         waits_for_retirement(serving, ring=view.ring, current=current, now=now)
         for serving in view.servings
     )
@@ -186,6 +186,16 @@ def _rotation(view: TrustView, now: datetime) -> TrustStep | None:
     ring = view.ring
     if ring.next is not None or ring.previous or ring.current is None:
         return None
-    if now < ring.current.half_life and ring.current.constraints.cover(view.wanted):
+    if now < ring.current.half_life and not _is_too_narrow(ring.current.constraints, view):
         return None
     return MakeAuthority(role=Role.NEXT, constraints=view.wanted)
+
+
+def _is_too_narrow(constraints: Constraints, view: TrustView) -> bool:
+    """Whether there is something to sign for that a CA with these may not sign for."""
+    return not constraints.cover(view.wanted) or any(
+        view.wanted.allow(names=service.names, addresses=service.addresses)
+        and not constraints.allow(names=service.names, addresses=service.addresses)
+        for serving in view.servings
+        for service in serving.services
+    )

@@ -26,11 +26,13 @@ class Constraints:
     networks: frozenset[IPNetwork] = frozenset()
 
     def cover(self, wanted: "Constraints") -> bool:
-        """Whether a CA with these may sign for all that is wanted."""
-        if not self.networks:
-            return wanted.names <= self.names
-        inside = all(map(self._has_network, wanted.networks))
-        return wanted.names <= self.names and bool(wanted.networks) and inside
+        """Whether a CA with these may sign for all that is wanted.
+
+        Wanted without networks are those of which the networks are not known now: they may well be
+        the same, and are no cause to give up the limits that there are.
+        """
+        is_inside = not self.networks or all(map(self._has_network, wanted.networks))
+        return wanted.names <= self.names and is_inside
 
     def allow(self, *, names: frozenset[str], addresses: frozenset[IPAddress]) -> bool:
         """Whether a CA with these may sign a certificate of these names and addresses."""

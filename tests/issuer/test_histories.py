@@ -18,6 +18,7 @@ from agent.planning.rotation import Phase
 from agent.planning.serving_certificate import covered
 from agent.planning.trust_model import Authority, IPNetwork, Keyring, Serving
 from agent.planning.trust_report import TrustReport
+from agent.planning.trust_steps import MakeAuthority, PublishAnchors
 from tests.issuer.trust_cluster import KilledError, TrustCluster
 
 RANGES = tuple(map(ip_network, ("10.96.0.0/16", "10.97.0.0/16", "fd00::/112")))
@@ -102,6 +103,21 @@ def test_a_service_of_a_new_range_waits_so_that_the_others_stay_served_to_all() 
     assert after(cluster, hours=2).view.phase is Phase.STEADY
     assert is_served(cluster, "knative", to=new)
     assert is_served(cluster, "tekton", to=new)
+
+
+def test_ranges_that_cannot_be_read_for_a_while_change_nothing() -> None:
+    cluster = TrustCluster(ranges=frozenset(RANGES))
+    cluster.serve("knative", "10.96.0.50")
+    settle(cluster)
+    cluster.ranges = None
+
+    assert settle(cluster).done == ()
+
+    cluster.serve("tekton", "192.0.2.1")
+    assert [type(step) for step in settle(cluster).done] == [MakeAuthority, PublishAnchors]
+    assert after(cluster, hours=2).view.phase is Phase.SWITCHED
+    after(cluster, hours=2)
+    assert any(is_served(cluster, "tekton", to=anchor) for anchor in anchors(cluster))
 
 
 @pytest.mark.parametrize("absences", [(101,), (51, 101), (51, 2, 101), (51, 2, 60), (1000, 1000)])
