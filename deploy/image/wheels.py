@@ -25,10 +25,14 @@ ONLY_FOR_ASYNCIO = {
     "propcache",
     "yarl",
 }
-NOT_NEEDED = ONLY_FOR_ASYNCIO | {"tzdata"}  # dateutil's zones by name; Kubernetes writes UTC only
+NOT_NEEDED = ONLY_FOR_ASYNCIO | {
+    "pycparser",  # for cffi, see below
+    "tzdata",  # dateutil's zones by name; Kubernetes writes UTC only
+}
 
 NEVER_IMPORTED = (
     "bin",
+    "cffi",  # makes bindings; to have them, cryptography needs no more than _cffi_backend
     "kubernetes/aio",
     "kubernetes/client/api/*_api.py",
     "kubernetes/client/models/[!_]*.py",
