@@ -1,5 +1,6 @@
 """The registry of `deploy/`, as its own users set it up on a cluster, and a builder that pushes."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from tests.ground.cluster import Cluster
 from tests.ground.namespaces import NodeTroubleError, wait_until
 from tests.manifests.kustomizations import DEPLOY, build, containers, only
 from tests.realcluster.scene import SERVICE
+from tests.realnode.scene import HOST
 
 _VOLUME = "var/lib/registry-images"
 _USER = 65532
@@ -72,16 +74,33 @@ class DeployedRegistry:
         """Push an image that runs, as a builder with the password."""
         made = self._directory / "made"
         password = (made / "push-password").read_text().strip()
-        auths = {self.address: {"username": "builder", "password": password}}
-        home = self._directory / "builder"
+        auths = {HOST: {"username": "builder", "password": password}}
+        self._push(
+            repository, ca=(made / "ca.crt").read_text(), config=json.dumps({"auths": auths})
+        )
+
+    def push_from(self, namespace: str, repository: str) -> None:
+        """Push an image that runs, as a pod there may: by what the trust controller put there."""
+        bundle = self._cluster.kubectl.get("configmap/registry-trust", f"--namespace={namespace}")
+        secret = self._cluster.kubectl.get("secret/registry-push", f"--namespace={namespace}")
+        config = base64.b64decode(secret["data"][".dockerconfigjson"]).decode()
+        self._push(repository, ca=bundle["data"]["ca.crt"], config=config)
+
+    def _push(self, repository: str, *, ca: str, config: str) -> None:
+        """By the cluster hostname, which a pod's resolver knows and the node's does not."""
+        home = self._cluster.control_plane.directory / "builder"
         home.mkdir(exist_ok=True)
-        (home / "config.json").write_text(json.dumps({"auths": auths}))
+        (home / "config.json").write_text(config)
+        (home / "ca.crt").write_text(ca)
+        (home / "hosts").write_text(f"{self.address} {HOST}\n")
+        crane = [str(programs.crane().executable), "push", str(self._layout(home))]
         done = self._cluster.node.run(
             [
-                *(str(programs.crane().executable), "push", str(self._layout(home))),
-                f"{self.address}/{repository}:v1",
+                *("unshare", "--mount", "bash", "-c"),
+                'mount --bind "$0" /etc/hosts && exec "$@"',
+                *(str(home / "hosts"), *crane, f"{HOST}/{repository}:v1"),
             ],
-            env={"DOCKER_CONFIG": str(home), "SSL_CERT_FILE": str(made / "ca.crt")},
+            env={"DOCKER_CONFIG": str(home), "SSL_CERT_FILE": str(home / "ca.crt")},
         )
         if done.returncode:
             raise NodeTroubleError(f"crane push: {done.stderr}")
