@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from agent.cluster.lookup import documents_at
 from tests.ground.kubectl import Object
 from tests.ground.namespaces import wait_until
 from tests.manifests.cluster import AgentApi, Cluster
-from tests.manifests.kustomizations import DEPLOY
 
 ISSUER, TRUST = "issuer", "registry-trust"
 USER = f"system:serviceaccount:{TRUST}:{ISSUER}"
@@ -49,13 +47,11 @@ def api_as_issuer(cluster: Cluster) -> Iterator[AgentApi]:
 
 
 @contextmanager
-def applied(cluster: Cluster, kustomization: Path = DEPLOY / "issuer") -> Iterator[AgentApi]:
-    """A kustomization with the trust controller: its account, once its fence is up."""
-    cluster.kubectl("apply", f"--kustomize={kustomization}")
+def fenced(cluster: Cluster) -> Iterator[AgentApi]:
+    """The API server as the trust controller has it, once its fences are up."""
     with api_as_issuer(cluster) as api:
         wait_until(lambda: is_fenced(api), what="the fences of the trust controller are up")
         yield api
-    cluster.kubectl("delete", f"--kustomize={kustomization}", "--ignore-not-found")
 
 
 def is_fenced(api: AgentApi) -> bool:

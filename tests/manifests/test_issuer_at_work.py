@@ -9,7 +9,7 @@ from agent.cluster.leadership import NAME, PHASE
 from tests.ground.namespaces import wait_until
 from tests.manifests.agents import Live, live
 from tests.manifests.cluster import Cluster
-from tests.manifests.issuer import ISSUER, TRUST, WANTS_PUSH, WANTS_TRUST, applied, namespace
+from tests.manifests.issuer import ISSUER, TRUST, WANTS_PUSH, WANTS_TRUST, fenced, namespace
 
 pytestmark = pytest.mark.realcluster
 
@@ -24,7 +24,7 @@ def wants(cluster: Cluster) -> str:
 
 @pytest.fixture
 def issuing(cluster: Cluster, tmp_path: Path) -> Iterator[Live]:
-    with applied(cluster):
+    with fenced(cluster):
         kubeconfig = cluster.plane.write_service_account_kubeconfig(TRUST, ISSUER)
         with live("issue", tmp_path, "--kubeconfig", str(kubeconfig)) as running:
             yield running

@@ -16,7 +16,7 @@ from agent.cluster.signing_requests import REQUESTS, SigningRequests
 from agent.planning.signing_request import SIGNER
 from tests.ground.certificates import Authority
 from tests.manifests.cluster import AgentApi, Cluster
-from tests.manifests.issuer import USER, applied
+from tests.manifests.issuer import USER, fenced
 from tests.manifests.kustomizations import DEPLOY
 
 pytestmark = pytest.mark.realcluster
@@ -30,7 +30,7 @@ LEAF = Authority.create().issue(dns=["knative.registry.svc"])
 def issuer(cluster: Cluster) -> Iterator[AgentApi]:
     """The trust controller's account, with both components."""
     rights = [f"--filename={COMPONENTS / name}/rights.yaml" for name in NAMES]
-    with applied(cluster) as api:
+    with fenced(cluster) as api:
         cluster.kubectl("apply", *rights)
         yield api
         cluster.kubectl("delete", *rights)

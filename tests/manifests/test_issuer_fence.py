@@ -25,8 +25,8 @@ from tests.manifests.issuer import (
     TRUST,
     WANTS_PUSH,
     WANTS_TRUST,
-    applied,
     config_maps,
+    fenced,
     namespace,
     refusal,
     secrets,
@@ -52,7 +52,7 @@ OWNED = {"ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": "a", "
 @pytest.fixture(scope="module", params=["the rights of the manifests", "every right"])
 def issuer(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[AgentApi]:
     """Once as deployed, and once so that only the admission policy stands in the way."""
-    with applied(cluster) as api:
+    with fenced(cluster) as api:
         if request.param == "the rights of the manifests":
             yield api
             return

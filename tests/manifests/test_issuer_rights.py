@@ -18,15 +18,14 @@ from agent.planning.fleet import NOT_SELECTED
 from agent.planning.stored_objects import DOCKER_CONFIG, OPAQUE, TLS, ConfigMapObject, SecretObject
 from tests.ground.certificates import Authority
 from tests.ground.kubectl import Object
-from tests.ground.namespaces import wait_until
 from tests.manifests.cluster import AGENT, OWN, AgentApi, Cluster
 from tests.manifests.issuer import (
     POLICY,
     TRUST,
     WANTS_PUSH,
     WANTS_TRUST,
-    applied,
     config_maps,
+    fenced,
     namespace,
     refusal,
     secrets,
@@ -76,8 +75,8 @@ HERE = {
 
 @pytest.fixture(scope="module")
 def issuer(cluster: Cluster) -> Iterator[AgentApi]:
-    """The trust controller's account, by `deploy/issuer` alone."""
-    with applied(cluster) as api:
+    """The API server as the trust controller has it."""
+    with fenced(cluster) as api:
         yield api
 
 
@@ -219,18 +218,3 @@ def test_it_makes_secrets_of_a_registry_only_where_it_may_write_certificates(
     issuer: AgentApi, body: Object
 ) -> None:
     assert POLICY in refusal(issuer, secrets("default"), body)
-
-
-@pytest.mark.parametrize("policy", [POLICY, f"{POLICY}-pods"])
-def test_the_api_server_finds_no_fault_in_the_fences(
-    cluster: Cluster, issuer: AgentApi, policy: str
-) -> None:
-    assert issuer
-
-    def is_checked() -> Object:
-        found = cluster.kubectl.get("validatingadmissionpolicy", policy)
-        told = found.get("status", {}).get("observedGeneration")
-        return found if told == found["metadata"]["generation"] else {}
-
-    checked = wait_until(is_checked, what="the API server has looked at the policy")
-    assert checked["status"]["typeChecking"] == {}
