@@ -8,7 +8,9 @@ import pytest
 from agent.errors import REMEDIES, Reason
 from agent.flags import FLAGS
 from agent.reporting.metrics import Metrics
+from agent.reporting.trust_metrics import TrustMetrics
 from agent.settings import COMMANDS
+from tests.reporting.test_trust_metrics import REPORT
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -35,9 +37,16 @@ def test_every_command_is_shown(command):
 
 
 def test_every_metric_of_ours_is_told():
-    metrics = Metrics(version="x", dropped_log_lines=lambda: 0, contact=Silence())
-    _, exposition = metrics.exposition(accept="")
-    names = set(re.findall(r"^# TYPE (registry_agent_\w+)", exposition.decode(), re.MULTILINE))
+    agents = Metrics(version="x", dropped_log_lines=lambda: 0, contact=Silence())
+    issuer = TrustMetrics(version="x", is_leader=lambda: True)
+    issuer.record(REPORT)
+    names = {
+        name
+        for metrics in (agents, issuer)
+        for name in re.findall(
+            r"^# TYPE (registry_agent_\w+)", metrics.exposition(accept="")[1].decode(), re.MULTILINE
+        )
+    }
     assert names == set(re.findall(r"^\| `(registry_agent_\w+)", README, re.MULTILINE))
 
 
