@@ -5,14 +5,16 @@ from functools import partial
 
 import pytest
 
-from tests.ground import crio, programs
+from tests.ground import crio, docker, programs
 from tests.ground.certificates import Authority
 from tests.ground.crio import Crio
+from tests.ground.docker import Docker
 from tests.ground.node import Node
 from tests.ground.programs import Program
 from tests.ground.registry import Registry
 from tests.missing_programs import found_or_skipped
 from tests.realnode.crio_ground import CrioGround
+from tests.realnode.docker_ground import DockerGround
 
 
 def containerd_or_skip(version: str) -> Program:
@@ -56,3 +58,22 @@ def crio_ground(request: pytest.FixtureRequest) -> Iterator[CrioGround]:
         yield CrioGround(
             node=node, crio=runtime, registry=registry, authority=authority, version=version
         )
+
+
+@pytest.fixture(params=programs.DOCKER_VERSIONS)
+def docker_ground(request: pytest.FixtureRequest) -> Iterator[DockerGround]:
+    """A registry that serves on a node with a running Docker of every version likewise."""
+    version = str(request.param)
+    tools = found_or_skipped(f"Docker {version}", partial(docker.tools, version))
+    with (
+        Node(containerd=containerd_or_skip("2.1"), tools=tools) as node,
+        Registry(node=node) as registry,
+        Docker(node, version) as runtime,
+    ):
+        registry.push("app/demo")
+        authority = Authority.create(name="first CA")
+        made = DockerGround(node=node, docker=runtime, registry=registry, authority=authority)
+        made.serve()
+        node.start_containerd()
+        runtime.start()
+        yield made

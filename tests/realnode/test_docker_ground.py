@@ -1,0 +1,47 @@
+"""What the agent relies on in Docker, shown on the real program: which files it reads, and when."""
+
+import pytest
+
+from tests.ground.certificates import Authority
+from tests.realnode.docker_ground import DockerGround
+from tests.realnode.scene import ABSENT, HOST, REPOSITORY
+
+pytestmark = pytest.mark.realnode
+
+BY_NAME, DISTRUSTS = f"lookup {HOST}", "unknown authority"
+
+
+def test_with_containerds_store_both_files_are_read_at_every_pull(docker_ground: DockerGround):
+    assert BY_NAME in docker_ground.error()
+    docker_ground.trust()
+    assert BY_NAME in docker_ground.error()
+    docker_ground.name()
+    assert docker_ground.error() == ""
+    docker_ground.trust(Authority.create(name="other"))
+    assert DISTRUSTS in docker_ground.error()
+
+
+def test_with_containerds_store_a_name_with_its_port_needs_a_directory_of_its_own(
+    docker_ground: DockerGround,
+):
+    docker_ground.trust()
+    docker_ground.name()
+    image = f"{HOST}:443/{REPOSITORY}"
+    assert BY_NAME in docker_ground.error(image)
+    docker_ground.trust(host=f"{HOST}:443")
+    docker_ground.name(host=f"{HOST}:443")
+    assert docker_ground.error(image) == docker_ground.error() == ""
+
+
+def test_with_containerds_store_an_absent_tag_tells_whether_our_file_is_read(
+    docker_ground: DockerGround,
+):
+    assert BY_NAME in docker_ground.error(f"{HOST}/{ABSENT}")
+    docker_ground.trust()
+    docker_ground.name()
+    assert "not found" in docker_ground.error(f"{HOST}/{ABSENT}")
+
+
+def test_it_says_which_store_it_has(docker_ground: DockerGround):
+    info = docker_ground.docker.info()
+    assert info["DriverStatus"] == [["driver-type", "io.containerd.snapshotter.v1"]]
