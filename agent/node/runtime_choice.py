@@ -13,6 +13,7 @@ from pathlib import Path
 from agent.node.container_runtime import ContainerdRuntime
 from agent.node.containerd_config_reader import state_of
 from agent.node.crio_runtime import CrioRuntime
+from agent.node.daemon_finder import AT_REST, Rest
 from agent.node.seen_path import seen_path
 from agent.planning.evidence import Proof
 from agent.planning.model import HostPath, RuntimeView
@@ -45,13 +46,18 @@ class RuntimeChoice:
         self._chosen: ContainerdRuntime | CrioRuntime = containerd
         self._chosen_at = -CHOICE_SECONDS
 
-    def observe(self) -> RuntimeView:
-        """Which runtime, and what it reads. Raises NodeTrouble (no-runtime-found among others)."""
+    def observe(self, rest: Rest = AT_REST) -> RuntimeView:
+        """Which runtime, and what it reads. Raises NodeTrouble (no-runtime-found among others).
+
+        `rest` is where a containerd has its files while none runs.
+        """
         is_fresh = self._monotonic() - self._chosen_at < CHOICE_SECONDS
         if not (is_fresh and self._chosen.running()):
             self._chosen = self._crio if self._is_crio() else self._containerd
             self._chosen_at = self._monotonic()
-        return self._chosen.observe()
+        if self._chosen is self._crio:
+            return self._crio.observe()
+        return self._containerd.observe(rest)
 
     def signature(self) -> Hashable:
         """Something that changes when the process, its socket or its files do; never raises."""
