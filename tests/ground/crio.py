@@ -16,6 +16,7 @@ from tests.ground.node import Node
 from tests.ground.programs import Program
 from tests.ground.runtime import seen_on_node
 
+CONFIG = "etc/crio/crio.conf"
 SOCKET = "run/crio/crio.sock"
 LOG = "run/crio.log"
 DROP_INS = "etc/containers/registries.conf.d"
@@ -50,18 +51,33 @@ def tools(version: str) -> tuple[Program, ...]:
     return (programs.crio(version), programs.conmon(), programs.runc())
 
 
+def configuration(*, version: str, image: str = "") -> str:
+    """Its crio.conf, for a node that has `tools`; `image` are more lines of its `[crio.image]`."""
+    _, conmon, runc = tools(version)
+    return _CONFIG.format(
+        runc=seen_on_node(runc, runc.executable),
+        conmon=seen_on_node(conmon, conmon.executable),
+        image=image,
+    )
+
+
+def environment(version: str) -> dict[str, str]:
+    """What it must be started with there."""
+    _, conmon, runc = tools(version)
+    folder = seen_on_node(runc, runc.executable).rpartition("/")[0]
+    libraries = [seen_on_node(conmon, library) for library in conmon.libraries]
+    return {"PATH": f"{folder}:{PATH}", "LD_LIBRARY_PATH": ":".join(libraries)}
+
+
 class Crio(Closing):
     """One CRI-O on a node that was made with `tools`: started, reloaded, stopped, asked."""
 
     def __init__(self, node: Node, version: str) -> None:
         self._node = node
-        program, conmon, runc = tools(version)
+        self._version = version
+        program, *_ = tools(version)
         self._executable = seen_on_node(program, program.executable)
-        self._conmon = seen_on_node(conmon, conmon.executable)
-        self._runc = seen_on_node(runc, runc.executable)
-        folder = self._runc.rpartition("/")[0]
-        libraries = [seen_on_node(conmon, library) for library in conmon.libraries]
-        self._environment = {"PATH": f"{folder}:{PATH}", "LD_LIBRARY_PATH": ":".join(libraries)}
+        self._environment = environment(version)
         self._process: NodeProcess | None = None
         self._cri: Cri | None = None
 
@@ -96,8 +112,7 @@ class Crio(Closing):
 
     def furnish(self, *, image: str = "") -> None:
         """Write its configuration; `image` are more lines of its `[crio.image]`."""
-        text = _CONFIG.format(runc=self._runc, conmon=self._conmon, image=image)
-        self._node.write("etc/crio/crio.conf", text)
+        self._node.write(CONFIG, configuration(version=self._version, image=image))
         self._node.write("etc/containers/policy.json", POLICY)
         for folder in ("etc/cni/net.d", "opt/cni/bin", "var/tmp", DROP_INS, CERTIFICATES):
             (self._node.root / folder).mkdir(parents=True, exist_ok=True)
