@@ -1,38 +1,60 @@
 """A daemon inside a node, seeing the node's own /etc, /var and /run and nothing else."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import grpc
 
 from tests.ground.closing import Closing
 from tests.ground.cri import Cri, Pull
-from tests.ground.namespaces import Namespaces, NodeProcess, NodeTroubleError, wait_until
+from tests.ground.namespaces import PATH, Namespaces, NodeProcess, NodeTroubleError, wait_until
+from tests.ground.programs import Program
+
+PLACE = "opt/node-programs"
+
+
+def place_of(program: Program) -> str:
+    """Where a node has a program's files, relative to its root."""
+    return f"{PLACE}/{program.executable.name}"
+
+
+def seen_on_node(program: Program, path: Path) -> str:
+    """How a node calls one of a program's files."""
+    return f"/{place_of(program)}/{path.relative_to(program.files)}"
+
+
+def environment(program: Program, *tools: Program) -> dict[str, str]:
+    """What a node must start a program with that calls these tools."""
+    folders = [seen_on_node(tool, tool.executable.parent) for tool in tools]
+    libraries = [seen_on_node(one, path) for one in (program, *tools) for path in one.libraries]
+    found = {"PATH": ":".join([*folders, PATH])}
+    return found | ({"LD_LIBRARY_PATH": ":".join(libraries)} if libraries else {})
 
 
 class Daemon(Closing):
     """One daemon: started, started anew, stopped. Its log is kept over all that."""
 
-    def __init__(
-        self, *, namespaces: Namespaces, command: Sequence[str], log: str, env: Mapping[str, str]
-    ) -> None:
-        """`command` is what the node calls it by, `log` a path relative to the node's root."""
+    def __init__(self, program: Program, *tools: Program, namespaces: Namespaces, log: str) -> None:
+        """The node has the program and its `tools`; `log` is relative to the node's root."""
         self.log: Path = namespaces.root / log
-        self.environment = dict(env)
-        self._namespaces = namespaces
-        self._command = tuple(command)
-        self._name = command[0].rpartition("/")[2]
+        self.namespaces = namespaces
+        self._executable = seen_on_node(program, program.executable)
         self._process: NodeProcess | None = None
+        self._environment = environment(program, *tools)
 
     def close(self) -> None:
         self.stop()
 
     @property
+    def name(self) -> str:
+        """What people call it."""
+        return self._executable.rpartition("/")[2]
+
+    @property
     def process(self) -> NodeProcess:
         """The running process."""
         if self._process is None:
-            raise NodeTroubleError(f"{self._name} is not started")
+            raise NodeTroubleError(f"{self.name} is not started")
         return self._process
 
     @property
@@ -46,14 +68,14 @@ class Daemon(Closing):
         """Start it, anew where it runs, and wait until it answers."""
         self.stop()
         with self.log.open("a") as log:
-            self._process = self._namespaces.popen(
-                [*self._command, *arguments],
-                env=self.environment,
+            self._process = self.namespaces.popen(
+                [self._executable, *arguments],
+                env=self._environment,
                 chroot=True,
                 stdout=log,
                 stderr=log,
             )
-        wait_until(self._is_ready, what=f"{self._name} answers", seconds=seconds)
+        wait_until(self._is_ready, what=f"{self.name} answers", seconds=seconds)
 
     def stop(self) -> None:
         """End it, as a service manager would: it alone."""
@@ -73,7 +95,7 @@ class Daemon(Closing):
 
     def _is_ready(self) -> bool:
         if self.process.poll() is not None:
-            raise NodeTroubleError(f"{self._name} ended: {self.last_words()}")
+            raise NodeTroubleError(f"{self.name} ended: {self.last_words()}")
         return self.answers()
 
 
@@ -81,30 +103,21 @@ class CriDaemon(Daemon):
     """A daemon that the kubelet pulls with: it serves CRI."""
 
     def __init__(
-        self,
-        *,
-        namespaces: Namespaces,
-        command: Sequence[str],
-        log: str,
-        socket: str,
-        env: Mapping[str, str],
+        self, program: Program, *tools: Program, namespaces: Namespaces, log: str, socket: str
     ) -> None:
-        super().__init__(namespaces=namespaces, command=command, log=log, env=env)
+        """`socket` is where it serves CRI, relative to the node's root."""
+        super().__init__(program, *tools, namespaces=namespaces, log=log)
         self._socket = namespaces.root / socket
         self._cri: Cri | None = None
 
     @property
     def cri(self) -> Cri:
-        """Its CRI services."""
+        """The CRI services of the running process."""
+        if self._process is None:
+            raise NodeTroubleError(f"{self.name} is not started")
         if self._cri is None:
-            raise NodeTroubleError(f"{self._name} is not started")
+            self._cri = Cri(self._socket)
         return self._cri
-
-    def start(self, *arguments: str, seconds: float = 60.0) -> None:
-        """Start it, anew where it runs, and wait until its CRI services answer."""
-        self.stop()
-        self._cri = Cri(self._socket)
-        super().start(*arguments, seconds=seconds)
 
     def stop(self) -> None:
         if self._cri:
@@ -124,6 +137,6 @@ class CriDaemon(Daemon):
             self.cri.version(timeout=0.5)
         except grpc.RpcError as refusal:
             if refusal.code() is grpc.StatusCode.UNIMPLEMENTED:
-                raise NodeTroubleError(f"no CRI in {self._name}: {self.last_words()}") from refusal
+                raise NodeTroubleError(f"no CRI in {self.name}: {self.last_words()}") from refusal
             return False
         return True

@@ -11,14 +11,17 @@ from tests.ground import programs, runtime
 from tests.ground.cri import Pull
 from tests.ground.daemon import Daemon
 from tests.ground.images import SocketConnection
-from tests.ground.namespaces import PATH, NodeTroubleError
+from tests.ground.namespaces import NodeTroubleError
 from tests.ground.node import Node
 from tests.ground.programs import Program
 
 SOCKET = "run/docker.sock"
 LOG = "run/docker.log"
 CERTS_D = "etc/docker/certs.d"
-_NO_NETWORK = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--userland-proxy=false")
+_ARGUMENTS = (
+    f"--containerd=/{runtime.SOCKET}",
+    *("--bridge=none", "--iptables=false", "--ip6tables=false", "--userland-proxy=false"),
+)
 
 
 def tools(version: str) -> tuple[Program, ...]:
@@ -30,20 +33,12 @@ class Docker(Daemon):
     """One dockerd on a node that was made with `tools`, and whose containerd runs."""
 
     def __init__(self, node: Node, version: str) -> None:
-        program, runc = tools(version)
-        libraries = [runtime.seen_on_node(program, library) for library in program.libraries]
-        folder = runtime.seen_on_node(runc, runc.executable.parent)
-        super().__init__(
-            namespaces=node.namespaces,
-            command=[
-                runtime.seen_on_node(program, program.executable),
-                f"--containerd=/{runtime.SOCKET}",
-                *_NO_NETWORK,
-            ],
-            log=LOG,
-            env={"PATH": f"{folder}:{PATH}", "LD_LIBRARY_PATH": ":".join(libraries)},
-        )
+        super().__init__(*tools(version), namespaces=node.namespaces, log=LOG)
         self._socket = node.root / SOCKET
+
+    def start(self, *arguments: str, seconds: float = 60.0) -> None:
+        """Start it, anew where it runs, and wait until its API answers."""
+        super().start(*_ARGUMENTS, *arguments, seconds=seconds)
 
     def answers(self) -> bool:
         try:

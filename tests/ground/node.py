@@ -9,6 +9,7 @@ from typing import IO, Any
 from tests.ground import node_root, programs, runtime
 from tests.ground.closing import Closing
 from tests.ground.cri import Pull
+from tests.ground.daemon import place_of
 from tests.ground.namespaces import Namespaces, NodeProcess
 from tests.ground.network import Network
 from tests.ground.programs import Program
@@ -37,7 +38,7 @@ class Node(Closing):
         self.containerd_version = containerd.version
         self.root = Path(tempfile.mkdtemp(prefix="rna-", dir=directory or "/tmp"))  # noqa: S108
         node_root.furnish(self.root, name=name)
-        trees = {runtime.place_of(program): program.files for program in (containerd, *tools)}
+        trees = {place_of(program): program.files for program in (containerd, *tools)}
         for place in trees:
             (self.root / place).mkdir(parents=True)
         self.namespaces: Namespaces = Namespaces(
@@ -46,9 +47,7 @@ class Node(Closing):
             beside=beside.namespaces if beside else None,
         )
         self.network = Network(ip=ip, namespaces=self.namespaces)
-        self.containerd = runtime.Containerd(
-            program=containerd, tools=tools, namespaces=self.namespaces
-        )
+        self.containerd = runtime.Containerd(containerd, *tools, namespaces=self.namespaces)
 
     def close(self) -> None:
         """End every process and mount of it, and remove its directory."""

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.ground import crio, programs
-from tests.ground.runtime import SOCKET, place_of
+from tests.ground.daemon import environment, place_of
+from tests.ground.runtime import SOCKET
 from tests.ground.systemd_node import RuntimeUnit
 
 _UNITS = "etc/systemd/system"
@@ -20,7 +21,7 @@ def debians_containerd() -> RuntimeUnit:
 def crio_unit(version: str) -> RuntimeUnit:
     """The CRI-O of a minor version, with its own unit. Raises ProgramMissingError."""
     own, *others = crio.tools(version)
-    settings = crio.environment(version).items()
+    settings = environment(own, *others).items()
     return RuntimeUnit(
         name="crio.service",
         socket=crio.SOCKET,
