@@ -12,7 +12,7 @@ from tests.ground.debian import ProgramMissingError, Unpacked
 CONTAINERD_VERSIONS = ("1.6", "1.7", "2.0", "2.1", "2.2", "2.3")
 NEWEST_1_7 = "1.7-newest"  # Debian's 1.7 is older than distributions have it
 CRIO_VERSIONS = ("1.34", "1.36")
-DOCKER_VERSIONS = ("29",)
+DOCKER_VERSIONS = ("26.1", "29")
 KUBERNETES = "kubernetes-1.37"  # the minor version of the client in pyproject.toml
 ETCD = "etcd-3.7"
 DISTRIBUTION, CRANE = "distribution-3.1", "crane-0.22"
@@ -24,6 +24,7 @@ KUBERNETES_PROGRAMS = (
 _KUBERNETES_STAMP = "k8s.io/component-base/version.gitVersion"
 _DOCKER_STAMP = "github.com/moby/moby/v2/dockerversion.Version"
 _SUITES = {"1.6": ("bookworm",), "1.7": ("trixie",), "2.1": ("forky", "sid")}
+_DOCKER_SUITES = {"26.1": "trixie"}
 _NGINX = ("nginx", "libpcre2-8-0", "libssl3", "libcrypt1", "zlib1g")
 _FRONT = (
     *("nginx", "libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64", "zlib1g", "libzstd1"),
@@ -96,10 +97,14 @@ def crio(version: str) -> Program:
 
 
 def dockerd(version: str) -> Program:
-    """The Docker of a major version."""
-    return _built(
-        f"dockerd-{version}", "dockerd", stamp=_DOCKER_STAMP, static=True, tags=_DOCKER_TAGS
-    )
+    """A Docker, from Debian or of Go. The machine's libsystemd serves Debian's, as it does apt."""
+    suite = _DOCKER_SUITES.get(version)
+    if not suite:
+        return _built(
+            f"dockerd-{version}", "dockerd", stamp=_DOCKER_STAMP, static=True, tags=_DOCKER_TAGS
+        )
+    found = debian.unpack(suite=suite, packages=("docker.io",), version=f"{version}.")
+    return _in(found, "usr/sbin/dockerd")
 
 
 def conmon() -> Program:

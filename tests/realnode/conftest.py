@@ -5,16 +5,15 @@ from functools import partial
 
 import pytest
 
-from tests.ground import crio, docker, programs
+from tests.ground import crio, programs
 from tests.ground.certificates import Authority
 from tests.ground.crio import Crio
-from tests.ground.docker import Docker
 from tests.ground.node import Node
 from tests.ground.programs import Program
 from tests.ground.registry import Registry
 from tests.missing_programs import found_or_skipped
 from tests.realnode.crio_ground import CrioGround
-from tests.realnode.docker_ground import DockerGround
+from tests.realnode.docker_ground import DockerGround, running_docker
 
 
 def containerd_or_skip(version: str) -> Program:
@@ -60,20 +59,15 @@ def crio_ground(request: pytest.FixtureRequest) -> Iterator[CrioGround]:
         )
 
 
+@pytest.fixture
+def docker_ground() -> Iterator[DockerGround]:
+    """A node with a Docker that keeps its images in containerd's store."""
+    with running_docker("29") as made:
+        yield made
+
+
 @pytest.fixture(params=programs.DOCKER_VERSIONS)
-def docker_ground(request: pytest.FixtureRequest) -> Iterator[DockerGround]:
-    """A registry that serves on a node with a running Docker of every version likewise."""
-    version = str(request.param)
-    tools = found_or_skipped(f"Docker {version}", partial(docker.tools, version))
-    with (
-        Node(containerd=containerd_or_skip("2.1"), tools=tools) as node,
-        Registry(node=node) as registry,
-        Docker(node, version) as runtime,
-    ):
-        registry.push("app/demo")
-        authority = Authority.create(name="first CA")
-        made = DockerGround(node=node, docker=runtime, registry=registry, authority=authority)
-        made.serve()
-        node.start_containerd()
-        runtime.start()
+def classic_docker_ground(request: pytest.FixtureRequest) -> Iterator[DockerGround]:
+    """A node with a Docker that keeps its images itself, as all did before 28 and many still do."""
+    with running_docker(str(request.param), "--storage-driver=vfs") as made:
         yield made

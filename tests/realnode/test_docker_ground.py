@@ -3,12 +3,12 @@
 import pytest
 
 from tests.ground.certificates import Authority
-from tests.realnode.docker_ground import DockerGround
+from tests.realnode.docker_ground import BY_NAME, DockerGround
 from tests.realnode.scene import ABSENT, HOST, REPOSITORY
 
 pytestmark = pytest.mark.realnode
 
-BY_NAME, DISTRUSTS = f"lookup {HOST}", "unknown authority"
+DISTRUSTS = "unknown authority"
 
 
 def test_with_containerds_store_both_files_are_read_at_every_pull(docker_ground: DockerGround):
@@ -42,6 +42,32 @@ def test_with_containerds_store_an_absent_tag_tells_whether_our_file_is_read(
     assert "not found" in docker_ground.error(f"{HOST}/{ABSENT}")
 
 
-def test_it_says_which_store_it_has(docker_ground: DockerGround):
+def test_the_classic_store_knows_no_place_for_a_name_so_its_name_must_resolve_on_the_node(
+    classic_docker_ground: DockerGround,
+):
+    ground = classic_docker_ground
+    ground.trust()
+    ground.name()
+    assert BY_NAME in ground.error()
+    ground.let_the_name_resolve()
+    assert ground.error() == ""
+
+
+def test_the_classic_store_reads_the_ca_at_every_pull(classic_docker_ground: DockerGround):
+    ground = classic_docker_ground
+    ground.let_the_name_resolve()
+    assert DISTRUSTS in ground.error()
+    ground.trust()
+    assert ground.error() == ""
+    ground.trust(Authority.create(name="other"))
+    assert DISTRUSTS in ground.error()
+
+
+def test_docker_says_which_store_it_has(docker_ground: DockerGround):
     info = docker_ground.docker.info()
     assert info["DriverStatus"] == [["driver-type", "io.containerd.snapshotter.v1"]]
+
+
+def test_docker_says_that_its_store_is_the_classic_one(classic_docker_ground: DockerGround):
+    info = classic_docker_ground.docker.info()
+    assert (info["Driver"], info["DriverStatus"]) == ("vfs", None)
