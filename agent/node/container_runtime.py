@@ -14,7 +14,7 @@ changes with either, so that a proof is asked for anew.
 
 import posixpath
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Protocol
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.containerd_config_reader import Configuration, State, read_configuration, state_of
 from agent.node.daemon_finder import AT_REST, DaemonFinder, Rest, is_told, main_file
-from agent.node.processes import Daemon, start_time, started_at
+from agent.node.processes import Daemon, booted_at, start_time, started_at
 from agent.planning.containerd_config import find_registry_directories
 from agent.planning.containerd_config_file import clean
 from agent.planning.containerd_merge import DEFAULT_SOCKET, merge, parse_version
@@ -32,8 +32,11 @@ from agent.planning.model import Folder, HostPath, RuntimeView
 
 KIND = "containerd"
 NANOSECONDS = 1_000_000_000
-CLOCK_SECONDS = 2.0
-"""How far apart a file's time and a process's start must be: /proc counts the boot in seconds."""
+CLOCK_SECONDS = 0.05
+"""How far apart a file's time and a process's start must be: both are told in ticks of 10 ms.
+
+No more than needed: a package writes its configuration right before it starts the runtime.
+"""
 RACY_NANOSECONDS = 100_000_000  # the kernel's tick is 4 or 10 ms
 
 
@@ -83,8 +86,11 @@ class _Known:
 class ContainerdRuntime:
     """The node's containerd. `observe` and `prove` for one thread, `signature` for any."""
 
-    def __init__(self, host_root: Path, *, cri: CriAdapter) -> None:
+    def __init__(
+        self, host_root: Path, *, cri: CriAdapter, booted_at: Callable[[], float] = booted_at
+    ) -> None:
         self._host_root = host_root
+        self._booted_at = booted_at
         self._finder = DaemonFinder(host_root)
         self._cri = cri
         self._known = _Known()
@@ -247,11 +253,10 @@ class ContainerdRuntime:
         starts, has the clock's time of then. Both must be later than every change: the one is
         wrong after a step forward, the other after a step back.
         """
-        began = started_at(self._host_root / "proc", daemon) if daemon else None
         made = state_of(self._host_root, socket)
-        if began is None or made is None:
+        if daemon is None or made is None:
             return False
-        began = min(began, made[-1] / NANOSECONDS)
+        began = min(started_at(daemon, boot=self._booted_at()), made[-1] / NANOSECONDS)
         places = {*watched, *(HostPath(posixpath.dirname(path)) for path in watched)}
         states = [state_of(self._host_root, place) for place in places]
         changed = [state[-1] / NANOSECONDS for state in states if state is not None]

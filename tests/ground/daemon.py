@@ -14,8 +14,8 @@ PLACE = "opt/node-programs"
 
 
 def place_of(program: Program) -> str:
-    """Where a node has a program's files, relative to its root."""
-    return f"{PLACE}/{program.executable.name}"
+    """Where a node has a program's files, relative to its root: two versions lie side by side."""
+    return f"{PLACE}/{program.executable.name}-{program.version}".removesuffix("-")
 
 
 def seen_on_node(program: Program, path: Path) -> str:

@@ -30,12 +30,11 @@ class Node(Closing):
     ) -> None:
         """Make it below `directory`: /tmp unless told, for a socket's path has 107 bytes.
 
-        `tools` are programs that containerd calls, such as runc. It shares the network of the
-        node `beside`, where one is given.
+        `tools` are programs that containerd calls, such as runc, or another containerd. It shares
+        the network of the node `beside`, where one is given.
         """
         ip = programs.iproute2()
         self.name = name
-        self.containerd_version = containerd.version
         self.root = Path(tempfile.mkdtemp(prefix="rna-", dir=directory or "/tmp"))  # noqa: S108
         node_root.furnish(self.root, name=name)
         trees = {place_of(program): program.files for program in (containerd, *tools)}
@@ -47,7 +46,8 @@ class Node(Closing):
             beside=beside.namespaces if beside else None,
         )
         self.network = Network(ip=ip, namespaces=self.namespaces)
-        self.containerd = runtime.Containerd(containerd, *tools, namespaces=self.namespaces)
+        self._tools = tools
+        self._use(containerd)
 
     def close(self) -> None:
         """End every process and mount of it, and remove its directory."""
@@ -79,6 +79,12 @@ class Node(Closing):
             text = config or runtime.default_config(self.containerd_version)
             self.write("etc/containerd/config.toml", text)
         self.containerd.start(*arguments)
+
+    def replace_containerd(self, program: Program, *, config: str | None = "") -> None:
+        """Stop the one that runs and start another version, which was among the node's `tools`."""
+        self.containerd.stop()
+        self._use(program)
+        self.start_containerd(config=config)
 
     def stop_containerd(self) -> None:
         self.containerd.stop()
@@ -128,3 +134,7 @@ class Node(Closing):
 
     def snapshot(self, *, ignoring: frozenset[str] = frozenset()) -> Mapping[str, Entry]:
         return take_snapshot(self.root, ignoring=ignoring)
+
+    def _use(self, containerd: Program) -> None:
+        self.containerd_version = containerd.version
+        self.containerd = runtime.Containerd(containerd, *self._tools, namespaces=self.namespaces)
