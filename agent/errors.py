@@ -166,7 +166,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.PREFLIGHT_FAILED: "make the change shown by `plan` by hand, and restart once",
     Reason.RESTART_FAILED: "read the unit's log: the runtime's configuration is as before",
     Reason.HOST_TAKEN: "remove the directory, or leave this registry to its owner",
-    Reason.SHADOWED: "remove the other directory: containerd looks there first",
+    Reason.SHADOWED: "remove the other directory: the runtime looks there first",
     Reason.SYMLINK_REFUSED: "replace the link by what it leads to: here none is followed",
     Reason.UNLINKED: "restart the agent, so that the directory is mounted anew",
     Reason.READ_ONLY_FILE_SYSTEM: "mount it writable, or leave this node out of the DaemonSet",

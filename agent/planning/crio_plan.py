@@ -61,6 +61,9 @@ class DropIn:
             self.sheet.report(replace(owner.problem, registry=str(desire.registry)))
             self._keep_all(desire, present)
             return
+        if (other := self.conf.preferred.get(wanted.authority)) is not None:
+            detail = f"it is preferred to our directory {wanted.authority}"
+            self._report(desire, Reason.SHADOWED, detail, where=other)
         example = next(iter(present.values()), desire.proven)
         for host in hosts:
             decision = decide(

@@ -220,13 +220,16 @@ Found: TypeAlias = Missing | Blocked | FoundFolder
 class RegistriesConf:
     """Where CRI-O is told of registries: by one drop-in of ours, and by certificates per endpoint.
 
-    `prefixes` are the names that others have configured, and the file that does. `reloads_itself`
-    means that it watches the drop-ins; else they are read when it is reloaded.
+    `prefixes` are the names that others have configured, and the file that does. `preferred` are
+    the directories of certificates, by `address:port`, that it takes instead of those below
+    `certificates`. `reloads_itself` means that it watches the drop-ins; else they are read when it
+    is reloaded.
     """
 
     drop_ins: Folder
     certificates: Folder
     prefixes: Mapping[str, HostPath] = field(default_factory=dict)
+    preferred: Mapping[str, HostPath] = field(default_factory=dict)
     reloads_itself: bool = False
 
     @property
