@@ -158,6 +158,20 @@ LAYOUTS = (
         ),
     ),
     Layout(
+        name="canonical-k8s",
+        title="Canonical Kubernetes",
+        config="/var/snap/k8s/common/etc/containerd/config.toml",
+        socket="/var/snap/k8s/common/run/containerd.sock",
+        config_path="/var/snap/k8s/common/etc/containerd/hosts.d",
+        told=("/var/snap/k8s/*",),
+        markers=("/var/snap/k8s", "/etc/systemd/system/snap.k8s.containerd.service"),
+        generated=(
+            "k8sd writes it anew, with config_path set; set it in a file of {folder}/conf.d and "
+            "`snap restart k8s.containerd`"
+        ),
+        shared_with="k8sd keeps directories of the mirrors it was told of beside ours",
+    ),
+    Layout(
         name="kind",
         title="kind",
         markers=("/etc/systemd/system/kubelet.service.d/11-kind.conf",),

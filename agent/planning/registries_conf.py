@@ -51,7 +51,9 @@ def _prefixes(registries: object) -> Iterable[str]:
         raise ValueError("registry is no list of tables")  # noqa: TRY004 - bad input
     for item in registries:
         match item:
-            case {"prefix": str(name)} | {"location": str(name)} if name:
+            case {"prefix": str(name)} if name:
+                yield name
+            case {"location": str(name)} if name:  # OpenShift writes an empty prefix beside it
                 yield name
             case _:
                 raise ValueError("a registry has neither prefix nor location")

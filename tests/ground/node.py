@@ -93,8 +93,8 @@ class Node(Closing):
         """Stop and start with the configuration that is there now."""
         self.containerd.start(*arguments)
 
-    def containerd_config_dump(self) -> str:
-        return self.containerd.config_dump()
+    def containerd_config_dump(self, *arguments: str) -> str:
+        return self.containerd.config_dump(*arguments)
 
     def pull(self, image: str, *, timeout: float = 120.0) -> Pull:
         return self.containerd.cri.pull(image, timeout=timeout)

@@ -38,11 +38,10 @@ class Containerd(CriDaemon):
     def __init__(self, program: Program, *tools: Program, namespaces: Namespaces) -> None:
         super().__init__(program, *tools, namespaces=namespaces, log=LOG, socket=SOCKET)
 
-    def config_dump(self) -> str:
-        """The configuration as containerd itself reads it from the files."""
-        done = self.namespaces.run(
-            [self._executable, "config", "dump"], env=self._environment, chroot=True
-        )
+    def config_dump(self, *arguments: str) -> str:
+        """The configuration as containerd, called with these flags, reads it from the files."""
+        command = [self._executable, *arguments, "config", "dump"]
+        done = self.namespaces.run(command, env=self._environment, chroot=True)
         if done.returncode:
             raise NodeTroubleError(f"containerd config dump: {done.stderr.strip()}")
         return done.stdout

@@ -21,6 +21,12 @@ def test_a_name_belongs_to_the_last_file_that_has_it() -> None:
     assert others.problems == ()
 
 
+def test_an_empty_prefix_is_none_as_openshift_writes_it() -> None:
+    content = f'[[registry]]\nprefix = ""\nlocation = "{LONG}"\n'.encode()
+    others = read_others([(MAIN, content)])
+    assert (others.prefixes, others.problems) == ({LONG: MAIN}, ())
+
+
 @pytest.mark.parametrize(
     "content",
     [b"[[registry\n", b"\xff", b"registry = 5\n", b"[[registry]]\ninsecure = true\n"],
