@@ -30,6 +30,7 @@ _NODE: _Wanted = {
     },
     f"containerd {programs.NEWEST_1_7}": partial(programs.containerd, programs.NEWEST_1_7),
     **{f"cri-o {version}": partial(programs.crio, version) for version in programs.CRIO_VERSIONS},
+    "cri-dockerd": programs.cri_dockerd,
     "conmon": programs.conmon,
     **{
         f"docker {version}": partial(programs.dockerd, version)

@@ -13,6 +13,7 @@ CONTAINERD_VERSIONS = ("1.6", "1.7", "2.0", "2.1", "2.2", "2.3")
 NEWEST_1_7 = "1.7-newest"  # Debian's 1.7 is older than distributions have it
 CRIO_VERSIONS = ("1.34", "1.36")
 DOCKER_VERSIONS = ("26.1", "29")
+CRI_DOCKERD = "cri-dockerd-0.4"
 KUBERNETES = "kubernetes-1.37"  # the minor version of the client in pyproject.toml
 ETCD = "etcd-3.7"
 DISTRIBUTION, CRANE = "distribution-3.1", "crane-0.22"
@@ -24,6 +25,7 @@ KUBERNETES_PROGRAMS = (
 _KUBERNETES_STAMP = "k8s.io/component-base/version.gitVersion"
 _DOCKER_STAMP = "github.com/moby/moby/v2/dockerversion.Version"
 _SUITES = {"1.6": ("bookworm",), "1.7": ("trixie",), "2.1": ("forky", "sid")}
+_CRI_DOCKERD_STAMP = "github.com/Mirantis/cri-dockerd/cmd/version.Version"
 _DOCKER_SUITES = {"26.1": "trixie"}
 _NGINX = ("nginx", "libpcre2-8-0", "libssl3", "libcrypt1", "zlib1g")
 _FRONT = (
@@ -105,6 +107,11 @@ def dockerd(version: str) -> Program:
         )
     found = debian.unpack(suite=suite, packages=("docker.io",), version=f"{version}.")
     return _in(found, "usr/sbin/dockerd")
+
+
+def cri_dockerd() -> Program:
+    """What serves CRI for Docker."""
+    return _built(CRI_DOCKERD, "cri-dockerd", stamp=_CRI_DOCKERD_STAMP, static=True)
 
 
 def conmon() -> Program:

@@ -7,6 +7,7 @@ from functools import partial
 
 from tests.ground import docker, programs
 from tests.ground.certificates import Authority
+from tests.ground.cri_dockerd import CriDockerd
 from tests.ground.docker import CERTS_D, Docker
 from tests.ground.namespaces import wait_until
 from tests.ground.node import Node
@@ -26,10 +27,11 @@ ca = "ca.crt"
 
 @dataclass(frozen=True, kw_only=True)
 class DockerGround:
-    """Docker runs and the registry serves; nothing is written yet."""
+    """Docker runs and the registry serves; cri-dockerd is not started, and nothing written yet."""
 
     node: Node
     docker: Docker
+    cri_dockerd: CriDockerd
     registry: Registry
     authority: Authority
 
@@ -61,14 +63,22 @@ def running_docker(version: str, *arguments: str) -> Iterator[DockerGround]:
     """The ground for a Docker of that version, started with these arguments."""
     containerd = found_or_skipped("containerd 2.1", partial(programs.containerd, "2.1"))
     tools = found_or_skipped(f"Docker {version}", partial(docker.tools, version))
+    beside = found_or_skipped("cri-dockerd", programs.cri_dockerd)
     with (
-        Node(containerd=containerd, tools=tools) as node,
+        Node(containerd=containerd, tools=[*tools, beside]) as node,
         Registry(node=node) as registry,
         Docker(node, version) as runtime,
+        CriDockerd(node) as cri_dockerd,
     ):
         registry.push("app/demo")
         authority = Authority.create(name="first CA")
-        made = DockerGround(node=node, docker=runtime, registry=registry, authority=authority)
+        made = DockerGround(
+            node=node,
+            docker=runtime,
+            cri_dockerd=cri_dockerd,
+            registry=registry,
+            authority=authority,
+        )
         made.serve()
         node.start_containerd()
         runtime.start(*arguments)

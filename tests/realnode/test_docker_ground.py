@@ -4,7 +4,7 @@ import pytest
 
 from tests.ground.certificates import Authority
 from tests.realnode.docker_ground import BY_NAME, DockerGround
-from tests.realnode.scene import ABSENT, HOST, REPOSITORY
+from tests.realnode.scene import ABSENT, HOST, IMAGE, REPOSITORY
 
 pytestmark = pytest.mark.realnode
 
@@ -40,6 +40,18 @@ def test_with_containerds_store_an_absent_tag_tells_whether_our_file_is_read(
     docker_ground.trust()
     docker_ground.name()
     assert "not found" in docker_ground.error(f"{HOST}/{ABSENT}")
+
+
+def test_what_the_kubelet_pulls_by_cri_dockerd_is_found_by_the_same_files(
+    docker_ground: DockerGround,
+):
+    runtime = docker_ground.cri_dockerd
+    runtime.start()
+    assert BY_NAME in runtime.pull(IMAGE).error
+    docker_ground.trust()
+    docker_ground.name()
+    assert "not found" in runtime.pull(f"{HOST}/{ABSENT}").error
+    assert runtime.pull(IMAGE).error == ""
 
 
 def test_the_classic_store_knows_no_place_for_a_name_so_its_name_must_resolve_on_the_node(
