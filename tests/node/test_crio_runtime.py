@@ -214,3 +214,17 @@ def test_where_neither_runs_the_traces_tell(host: Host) -> None:
         host.root, setting="auto", containerd=host.runtime, crio=runtime_of(host)
     )
     assert choice.observe().kind == "crio"
+
+
+def test_certificates_in_roots_home_go_before_ours_and_are_seen_when_they_come(host: Host) -> None:
+    runtime = runtime_of(host)
+    before, seen = runtime.observe(), runtime.signature()
+    theirs = "/root/.config/containers/certs.d/10.96.0.50:443"
+    host.write(f"{theirs}/ca.crt", "")
+    after = runtime.observe()
+    assert before.registries_conf is not None
+    assert after.registries_conf is not None
+    assert before.registries_conf.preferred == {}
+    assert after.registries_conf.preferred == {"10.96.0.50:443": theirs}
+    assert after.identity != before.identity
+    assert runtime.signature() != seen

@@ -114,6 +114,29 @@ def test_a_file_of_a_person_is_served_after_the_edit_that_the_plan_shows(
     assert scene.node.snapshot() == start
 
 
+AT_REST = [case for case in LAYOUT_NODES if case.file in {"k3s-v2.toml", "rke2-v3.toml"}]
+
+
+@pytest.mark.parametrize("case", AT_REST, ids=lambda case: f"{case} in {case.config}")
+def test_one_that_is_stopped_gets_its_files_where_it_reads_them_at_its_start(
+    case: LayoutNode, scene: Scene
+):
+    scene.node.write(f"/etc/rancher/{case.title.lower()}/token", "")
+    scene.node.stop_containerd()
+    start = scene.node.snapshot()
+    stopped = scene.agent.sync()
+    doctor = scene.agent.call("doctor")
+    scene.node.restart_containerd("--config", case.config)
+    pulled = scene.pull()
+    removed = scene.agent.remove()
+
+    assert stopped.reasons == ("runtime-unreachable",)
+    assert any(case.title in line for line in doctor.out.splitlines() if "layout" in line)
+    assert pulled.ok, pulled.error
+    assert (removed.status, removed.err) == (0, "")
+    assert scene.node.snapshot() == start
+
+
 def patch(scene: Scene, diff: str, *flags: str) -> None:
     """What a person would do with a diff of the plan."""
     subprocess.run(  # noqa: S603 - the machine's own program
