@@ -17,9 +17,11 @@ from agent.planning.model import HostPath
 OS_RELEASE = HostPath("/etc/os-release")
 """Often a link to /usr, which the DaemonSet does not mount: then markers have to do."""
 _MAX_CHARACTERS = 1 << 16
-_DATA_DIR = re.compile(r"""(?:^\s*["']?|--)data-dir["']?[\s:=\\"']+(/[^\s"'\\]+)""", re.MULTILINE)
-"""YAML's `data-dir: /x`, and `--data-dir /x` with the quotes and backslashes of a unit: no library
-for the one, for the agent has none in this room, and none for the other."""
+_DATA_DIR = re.compile(
+    r"""(?:(?:^\s*["']?|--)data-dir|^\s*\w+_DATA_DIR)["']?[\s:=\\"']+(/[^\s"'\\]+)""", re.MULTILINE
+)
+"""YAML's `data-dir: /x`, an environment's `K3S_DATA_DIR=/x`, and a unit's `--data-dir /x` with its
+quotes and backslashes. No library: the agent has none for YAML in this room."""
 
 
 def look_for_traces(host_root: Path, *, node_name: str) -> Traces:

@@ -66,9 +66,11 @@ def _rancher(name: str, title: str, *, units: tuple[str, ...]) -> Layout:
         markers=(settings,),
         data_dir=data_dir,
         moved_in=(
+            *(f"/etc/systemd/system/{unit}.env" for unit in units),
+            *(f"/etc/default/{unit.removesuffix('.service')}" for unit in units),
             f"{settings}/config.yaml",
             f"{settings}/config.yaml.d/*.yaml",
-            *(f"/etc/systemd/system/{unit}" for unit in units),
+            *(f"/etc/systemd/system/{unit}{more}" for unit in units for more in ("", ".d/*.conf")),
         ),
         generated=(
             f"{title} writes it anew at every start, with config_path set unless a template of "

@@ -60,6 +60,9 @@ def test_a_stopped_one_is_found_under_its_own_paths(
         ("/etc/rancher/rke2/config.yaml", "data-dir: '/data'\n"),
         ("/etc/rancher/rke2/config.yaml.d/50-disk.yaml", "data-dir: /data\n"),
         ("/etc/systemd/system/k3s.service", K3S_UNIT),
+        ("/etc/systemd/system/k3s.service.d/data.conf", K3S_UNIT),
+        ("/etc/systemd/system/k3s.service.env", "K3S_TOKEN=x\nK3S_DATA_DIR='/data'\n"),
+        ("/etc/default/rke2-server", "RKE2_DATA_DIR=/data\n"),
         ("/etc/systemd/system/k3s-agent.service", "ExecStart=/k3s agent --data-dir=/data\n"),
     ],
 )
@@ -78,6 +81,7 @@ def test_what_only_looks_like_it_moves_nothing(host: Host, text: str) -> None:
 
 
 def test_of_several_the_command_line_has_the_last_word(host: Host) -> None:
+    host.write("/etc/systemd/system/k3s.service.env", "K3S_DATA_DIR=/zeroth\n")
     host.write("/etc/rancher/k3s/config.yaml", "data-dir: /first\n")
     host.write("/etc/rancher/k3s/config.yaml.d/b.yaml", "data-dir: /second\n")
     host.write("/etc/systemd/system/k3s.service", "ExecStart=/k3s server --data-dir /third\n")
