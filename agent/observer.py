@@ -8,7 +8,7 @@ from agent.errors import NodeTrouble
 from agent.planning import removal
 from agent.planning.layout_choice import usual_roots
 from agent.planning.ledger import Ledger
-from agent.planning.model import Folder, FoundFolder, RegistriesConf
+from agent.planning.model import Folder, FoundFolder, RegistriesConf, RuntimeView
 from agent.planning.node_view import BACKUP, NodeView, folders_to_read
 from agent.planning.registries_conf import USUAL
 from agent.ports import HostFiles, Runtime, State
@@ -71,13 +71,17 @@ class Observer:
             registries_conf=conf,
         )
 
-    def roots_to_search(self) -> tuple[Folder, ...]:
+    def find_runtime(self) -> RuntimeView | None:
+        """The runtime; None where the node does not tell which it is."""
+        try:
+            return self.runtime.observe()
+        except NodeTrouble:
+            return None
+
+    def roots_to_search(self, runtime: RuntimeView | None) -> tuple[Folder, ...]:
         """Where files of ours may be, also where nothing but their content tells."""
         usual = {root: self.files.read(root) for root in (*usual_roots(), *USUAL.folders)}
-        try:
-            return removal.roots_to_search(self.runtime.observe().roots, usual=usual)
-        except NodeTrouble:
-            return removal.roots_to_search((), usual=usual)
+        return removal.roots_to_search(runtime.roots if runtime else (), usual=usual)
 
     def _node_state(self, folders: tuple[Folder, ...]) -> NodeState:
         """What can be seen cheaply of all that a pass looks at."""

@@ -65,6 +65,7 @@ class FakeCrio:
     files: FakeHostFiles
     network: Network
     conf: RegistriesConf = USUAL
+    pid: int | None = 7
     loaded: dict[str, str] = field(default_factory=dict)
     deaf: NodeTrouble | None = None
     answer: Proof | None = None
@@ -74,7 +75,7 @@ class FakeCrio:
         return RuntimeView(
             kind="crio",
             version="1.36.3",
-            pid=7,
+            pid=self.pid,
             socket=HostPath("/var/run/crio/crio.sock"),
             config_file=HostPath("/etc/crio/crio.conf"),
             roots=(),

@@ -113,6 +113,7 @@ class World:
     probe: FakeProbe = field(init=False)
     runtime: FakeRuntime = field(init=False)
     crio: FakeCrio | None = None
+    may_reload: bool = True
     agent: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -139,6 +140,7 @@ class World:
             rules=self.rules,
             withdraw_after=WITHDRAW_AFTER,
             stop=self.stop,
+            may_reload=self.may_reload,
         )
 
     def ask(self, *services: ServiceObject, trust: BundleObject | None = None) -> None:

@@ -4,12 +4,13 @@ What another tool has changed since is left where it is, and said.
 """
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.errors import Problem, Reason
-from agent.planning.crio_present import read_drop_in
+from agent.planning.crio_present import read_drop_in, read_entries
 from agent.planning.folder_steps import Draft
 from agent.planning.ledger import Ledger, adopt
+from agent.planning.lingering import what_lingers
 from agent.planning.model import (
     CA_FILE,
     DROP_IN_FILE,
@@ -51,8 +52,11 @@ def roots_to_search(
     return tuple(dict.fromkeys((*present, *places)))
 
 
-def plan_removal(node: NodeView, conf: RegistriesConf, *, may_reload: bool) -> Removal:
-    """What puts the node back. Folders of lost ledgers are recognised by their content."""
+def plan_removal(node: NodeView, conf: RegistriesConf, *, crio_runs: bool) -> Removal:
+    """What puts the node back. Folders of lost ledgers are recognised by their content.
+
+    A CRI-O that runs is reloaded before the certificates go that it may use until then.
+    """
     ledger = _adopted(node, conf)
     draft, left, unread = Draft(), list[Problem](), list[Problem]()
     for folder in ledger.folders():
@@ -69,7 +73,8 @@ def plan_removal(node: NodeView, conf: RegistriesConf, *, may_reload: bool) -> R
         }
         if ledger.has(folder, DROP_IN_FILE):
             left += _drop_in_left(folder, found, ours)
-            draft.routes += _without_drop_in(folder, found, ours, may_reload=may_reload)
+            if DROP_IN_FILE in ours:
+                draft.routes.append(RemoveDropIn(folder=folder, name=DROP_IN_FILE))
             continue
         left += [_left(folder, name, _CHANGED) for name in found.files if name not in ours]
         if CA_FILE in ours and HOSTS_FILE not in ours and _names_our_ca(found):
@@ -79,6 +84,10 @@ def plan_removal(node: NodeView, conf: RegistriesConf, *, may_reload: bool) -> R
         draft.removals.append(RemoveFolder(folder=folder, names=tuple(sorted(ours))))
     for folder in node.moved_away():
         draft.remove(folder)
+    before = read_entries(node, conf) if draft.routes else {}
+    ledger = replace(ledger, lingering=what_lingers(ledger, before=before, after=()))
+    if crio_runs and ledger.lingering:
+        draft.routes.append(ReloadRuntime())
     if not unread:  # else they stay on record, for the removal that is repeated
         draft.remove_made(ledger.made)
     return Removal(steps=draft.steps(), left=tuple(left), unread=tuple(unread), ledger=ledger)
@@ -100,17 +109,6 @@ def _adopted(node: NodeView, conf: RegistriesConf) -> Ledger:
 def _drop_in_left(folder: Folder, found: FoundFolder, ours: Container[str]) -> list[Problem]:
     is_changed = DROP_IN_FILE in found.files and DROP_IN_FILE not in ours
     return [_left(folder, DROP_IN_FILE, _CHANGED)] if is_changed else []
-
-
-def _without_drop_in(
-    folder: Folder, found: FoundFolder, ours: Container[str], *, may_reload: bool
-) -> list[Step]:
-    """One that is on record and gone may still be in CRI-O's memory: a removal ended too early."""
-    if DROP_IN_FILE in found.files and DROP_IN_FILE not in ours:
-        return []
-    removal = [RemoveDropIn(folder=folder, name=DROP_IN_FILE)] if DROP_IN_FILE in ours else []
-    reload = [ReloadRuntime()] if may_reload else []
-    return [*removal, *reload]
 
 
 def _is_taken(found: Found) -> bool:
