@@ -3,9 +3,7 @@
 Its configuration may stay, change or be gone; a version 2.2 without one reads other directories.
 """
 
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
@@ -51,14 +49,6 @@ class Upgrade(Scene):
         """All the rest, except what an upgrade replaces."""
         ignoring = frozenset({"etc/containerd/config.toml", STATE})
         return self.node.snapshot(ignoring=ignoring)
-
-    def recorded(self) -> set[str]:
-        """The files of ours that the ledger knows."""
-        ledger = json.loads((self.node.root / STATE / "ledger.json").read_text())
-        return {
-            str(Path(entry["base"].lstrip("/"), *entry["below"], entry["name"]))
-            for entry in ledger["entries"]
-        }
 
 
 @pytest.fixture
