@@ -233,6 +233,7 @@ LAYOUTS = (
         name="flatcar",
         title="Flatcar",
         config="/usr/share/containerd/config.toml",
+        told_by_many=("/usr/share/containerd/*",),
         markers=("/etc/flatcar",),
         os_ids=("flatcar",),
         generated=(

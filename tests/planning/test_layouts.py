@@ -168,6 +168,11 @@ def test_what_k0s_has_made_beside_its_file_is_not_edited() -> None:
     assert apply_layout(before, found).change is None
 
 
+def test_flatcar_is_known_by_the_file_of_its_image_too() -> None:
+    assert chosen(traces(), "/usr/share/containerd/config.toml") == "flatcar"
+    assert chosen(traces("/etc/flatcar"), ETC) == "flatcar"
+
+
 def test_remove_searches_the_roots_of_every_layout() -> None:
     paths = {root.path for root in usual_roots()}
     assert {

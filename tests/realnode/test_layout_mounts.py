@@ -78,7 +78,8 @@ def test_flatcar_s_own_file_is_read_once_it_is_mounted_and_what_to_do_is_said(
 ):
     text = runtime.pod_config(VERSION).replace(runtime.CERTS_D, "")
     with scene_of(FLATCAR, text) as (scene, pods):
-        scene.node.write("/etc/os-release", "ID=flatcar\n")
+        (scene.node.root / "etc/os-release").unlink()
+        (scene.node.root / "etc/os-release").symlink_to("../usr/lib/os-release")  # not mounted
         pods.load(built_image.archive)
         (image,) = ImageArchive.read(built_image.archive).names
         unmounted = PodAgent(pods=pods, image=image).call("sync")
@@ -86,6 +87,7 @@ def test_flatcar_s_own_file_is_read_once_it_is_mounted_and_what_to_do_is_said(
 
         assert (unmounted.status, unmounted.reasons[0]) == (1, "layout-not-mounted")
         assert "/usr/share/containerd" in unmounted.err
+        assert "Flatcar" in unmounted.err
         assert told.status == 1
         assert "config-generated" in told.reasons
         assert "copy it to /etc/containerd/config.toml" in told.err
