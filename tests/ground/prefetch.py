@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
-from tests.ground import programs
+from tests.ground import debian_root, programs
 from tests.ground.debian import ProgramMissingError
 from tests.ground.programs import Program
 
-_Wanted = dict[str, Callable[[], Program]]
+_Wanted = dict[str, Callable[[], Program | Path]]
 _NODE: _Wanted = {
     "docker-registry": programs.docker_registry,
     "nginx": programs.nginx,
@@ -31,11 +32,14 @@ _NODE: _Wanted = {
     f"containerd {programs.NEWEST_1_7}": partial(programs.containerd, programs.NEWEST_1_7),
     **{f"cri-o {version}": partial(programs.crio, version) for version in programs.CRIO_VERSIONS},
     "cri-dockerd": programs.cri_dockerd,
+    "spegel": programs.spegel,
     "conmon": programs.conmon,
     **{
         f"docker {version}": partial(programs.dockerd, version)
         for version in programs.DOCKER_VERSIONS
     },
+    "systemd-nspawn": debian_root.systemd_nspawn,
+    "a whole Debian": debian_root.debian_root,
     "podman, skopeo and buildah": programs.image_tools,
 }
 _CLUSTER: _Wanted = {
@@ -56,15 +60,24 @@ def prefetch(wanted: _Wanted) -> int:
     for name, fetch in wanted.items():
         started = time.monotonic()
         try:
-            program = fetch()
+            found = fetch()
         except ProgramMissingError as trouble:
             missing += 1
             _say(f"NOT AVAILABLE, NOT TESTED: {trouble}")
         else:
             took = time.monotonic() - started
-            version = program.version or "the machine's own"
-            _say(f"{name:23} {version:28} {took:6.1f} s  {program.executable}")
+            _say(f"{name:23} {_version(found):28} {took:6.1f} s  {_place(found)}")
     return 1 if missing and os.environ.get("CI") == "true" else 0
+
+
+def _version(found: Program | Path) -> str:
+    if isinstance(found, Path):
+        return debian_root.SUITE
+    return found.version or "the machine's own"
+
+
+def _place(found: Program | Path) -> Path:
+    return found if isinstance(found, Path) else found.executable
 
 
 def _say(line: str) -> None:

@@ -13,7 +13,7 @@ CONTAINERD_VERSIONS = ("1.6", "1.7", "2.0", "2.1", "2.2", "2.3")
 NEWEST_1_7 = "1.7-newest"  # Debian's 1.7 is older than distributions have it
 CRIO_VERSIONS = ("1.34", "1.36")
 DOCKER_VERSIONS = ("26.1", "29")
-CRI_DOCKERD = "cri-dockerd-0.4"
+CRI_DOCKERD, SPEGEL = "cri-dockerd-0.4", "spegel-0.7"
 KUBERNETES = "kubernetes-1.37"  # the minor version of the client in pyproject.toml
 ETCD = "etcd-3.7"
 DISTRIBUTION, CRANE = "distribution-3.1", "crane-0.22"
@@ -112,6 +112,11 @@ def dockerd(version: str) -> Program:
 def cri_dockerd() -> Program:
     """What serves CRI for Docker."""
     return _built(CRI_DOCKERD, "cri-dockerd", stamp=_CRI_DOCKERD_STAMP, static=True)
+
+
+def spegel() -> Program:
+    """A mirror between nodes, which writes into the same directory as we do."""
+    return _built(SPEGEL, "spegel", static=True)
 
 
 def conmon() -> Program:
