@@ -88,6 +88,8 @@ class Reason(StrEnum):
     # The runtime was asked, and this is what it showed.
     RUNTIME_IGNORES_FILES = "runtime-ignores-files"
     NAME_RESOLVES_TO_LOOPBACK = "name-resolves-to-loopback"
+    CLASSIC_IMAGE_STORE = "classic-image-store"
+    INSECURE_REGISTRY = "insecure-registry"
     RUNTIME_UNREACHABLE = "runtime-unreachable"
     RUNTIME_TIMEOUT = "runtime-timeout"
     PULL_FAILED = "pull-failed"
@@ -141,7 +143,9 @@ REMEDIES: dict[Reason, str] = {
         "repair the registry or the bundle; to force it, annotate "
         "registry-node-agent.internal/apply-held or run `sync --apply-held`"
     ),
-    Reason.NO_RUNTIME_FOUND: "check --host-root and --runtime; containerd and CRI-O are supported",
+    Reason.NO_RUNTIME_FOUND: (
+        "check --host-root and --runtime: containerd, CRI-O, or Docker with cri-dockerd"
+    ),
     Reason.RUNTIME_CONFIG_BROKEN: "repair the file: the runtime would not start with it",
     Reason.UNSUPPORTED_NODE: "keep the agent off such nodes by the DaemonSet's affinity",
     Reason.LAYOUT_NOT_MOUNTED: (
@@ -198,6 +202,14 @@ REMEDIES: dict[Reason, str] = {
     ),
     Reason.NAME_RESOLVES_TO_LOOPBACK: (
         "remove the name from the node's /etc/hosts and DNS, or use CRI-O 1.35 or later"
+    ),
+    Reason.CLASSIC_IMAGE_STORE: (
+        "let Docker 28 or later use the containerd image store (daemon.json: "
+        '`"features": {"containerd-snapshotter": true}`; images are pulled anew), or let the '
+        "node's own DNS know the name"
+    ),
+    Reason.INSECURE_REGISTRY: (
+        "take the address out of dockerd's insecure-registries: with it nothing is verified"
     ),
     Reason.RUNTIME_UNREACHABLE: "check that the runtime is running and its socket is mounted",
     Reason.RUNTIME_TIMEOUT: "see why the runtime hangs: its log, the node's load; or restart it",

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from agent.errors import NodeTrouble
 from agent.planning import removal
+from agent.planning.docker_settings import DockerSettings
 from agent.planning.layout_choice import usual_roots
 from agent.planning.ledger import Ledger
 from agent.planning.model import Folder, FoundFolder, RegistriesConf, RuntimeView
@@ -51,6 +52,7 @@ class Observer:
         hosts: Iterable[str] = (),
         settled: bool = False,
         conf: RegistriesConf | None = None,
+        docker: DockerSettings | None = None,
     ) -> NodeView:
         """All that stands where it concerns us. Raises NodeTrouble."""
         for root in roots:
@@ -69,6 +71,7 @@ class Observer:
             ledger=ledger,
             settled=settled,
             registries_conf=conf,
+            docker=docker,
         )
 
     def find_runtime(self) -> RuntimeView | None:

@@ -102,6 +102,7 @@ class Reconciler:
             hosts=hosts,
             settled=runtime.settled,
             conf=runtime.registries_conf,
+            docker=runtime.docker,
         )
         occasion = Occasion(
             now=self.clock.now(),

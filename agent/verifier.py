@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers
 from agent.planning.desires import Desires
+from agent.planning.docker_settings import DockerSettings
 from agent.planning.evidence import ProbeResult, ProbeStep, Proof
 from agent.planning.model import RegistryName, Route, RuntimeView
 from agent.planning.node_auth import asks_who_pulls, auth_entry
@@ -129,7 +130,7 @@ class Verifier:
         spread = 1 + random.uniform(-PROOF_JITTER, PROOF_JITTER)  # noqa: S311 - no secret, a herd
         for host, proof in proofs.items():
             kept[host] = _Kept(
-                proof=_of_route(proof, routes[host]),
+                proof=_of_route(proof, host, routes[host], runtime.docker),
                 route=routes[host],
                 identity=runtime.identity,
                 until=now + PROOF_SECONDS * spread,
@@ -159,8 +160,13 @@ class Verifier:
     def _goes_by_proxy(self, host: str, runtime: RuntimeView) -> bool:
         """Whether the runtime's unit sends it to a proxy; systemd is asked once for each pass."""
         if self._proxies is None:
-            self._proxies = self.services.proxies(pid=runtime.pid) if runtime.pid else {}
+            self._proxies = self._environment(runtime)
         return goes_by_proxy(self._proxies, self._proofs[host].route.endpoint)
+
+    def _environment(self, runtime: RuntimeView) -> Mapping[str, str]:
+        if runtime.docker is not None:
+            return runtime.docker.proxies
+        return self.services.proxies(pid=runtime.pid) if runtime.pid else {}
 
     def _status(self, name: RegistryName, plan: Plan, probe: ProbeResult | None) -> RegistryStatus:
         route, hosts = plan.routes.get(name), plan.hosts.get(name, ())
@@ -182,9 +188,15 @@ class Verifier:
         )
 
 
-def _of_route(proof: Proof, route: Route) -> Proof:
-    """The proof, unless the runtime got its answer from another endpoint than it should ask."""
-    if not proof.effective or proof.authority in {"", route.endpoint.authority}:
+def _of_route(proof: Proof, host: str, route: Route, docker: DockerSettings | None) -> Proof:
+    """The proof, unless the runtime got its answer unverified, or from another endpoint."""
+    if not proof.effective:
+        return proof
+    address, port = str(route.endpoint.address), route.endpoint.port
+    if docker is not None and not docker.verifies(host=host, address=address, port=port):
+        detail = f"dockerd is told not to verify {route.endpoint.url} (insecure-registries)"
+        return Proof(reason=Reason.INSECURE_REGISTRY, detail=detail)
+    if proof.authority in {"", route.endpoint.authority}:
         return proof
     return Proof(reason=Reason.RUNTIME_IGNORES_FILES, detail=f"it still asks {proof.authority}")
 

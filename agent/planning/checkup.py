@@ -85,7 +85,8 @@ def _runtime_check(runtime: RuntimeView, problems: Sequence[Problem]) -> Check:
     found = f"{runtime.kind} {runtime.version or 'of unknown version'}, {process}"
     if not problems:
         roots = " and ".join(place.path for place in runtime.places) or "nothing"
-        found = f"{found}, reads {roots}"
+        what = "the CAs alone in " if runtime.docker and runtime.docker.trust_only else ""
+        found = f"{found}, reads {what}{roots}"
     return Check(subject="runtime", found=found, problems=tuple(problems))
 
 

@@ -9,6 +9,7 @@ from agent.errors import NodeTrouble, Problem, Reason
 from agent.planning.containerd_config import default_roots, split_config_path
 from agent.planning.layouts import AUTO, DEFAULT_LAYOUT, LAYOUTS, Layout
 from agent.planning.model import Folder, HostPath, RuntimeView
+from agent.planning.node_view import DOCKER_ROOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +139,10 @@ def _is_generated(view: RuntimeView, layout: Layout) -> bool:
 
 
 def usual_roots() -> tuple[Folder, ...]:
-    """Where containerd may have read our files, whichever layout it was."""
+    """Where containerd or Docker may have read our files, whichever layout it was."""
     paths = (layout.config_path for layout in LAYOUTS if not layout.unsupported)
     roots = (root for path in paths if path for root in split_config_path(path))
-    return tuple(dict.fromkeys((*default_roots(), *roots)))
+    return tuple(dict.fromkeys((*default_roots(), *roots, DOCKER_ROOT)))
 
 
 def _named(name: str) -> Layout:

@@ -242,6 +242,6 @@ LAYOUTS = (
         ),
         generated_at="/usr/share/containerd/config.toml",
     ),
-    Layout(name=DEFAULT_LAYOUT, title="kubeadm, or containerd's own package"),
+    Layout(name=DEFAULT_LAYOUT, title="kubeadm, or the runtime's own package"),
 )
 NAMES = tuple(layout.name for layout in LAYOUTS)

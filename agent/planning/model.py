@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NewType, TypeAlias
 
 from agent.errors import Problem, Reason
+from agent.planning.docker_settings import DockerSettings
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 HostPath = NewType("HostPath", str)
@@ -264,7 +265,7 @@ class RuntimeView:
     `settled` means that the process was started after its configuration was last changed: while
     it is not, the process may read other roots than these. `silence` is why it did not tell its
     version when it was last asked; None when it did. `layout` is which distribution set it up, in
-    words.
+    words; `docker` what the runtime is set to where it is Docker.
     """
 
     kind: str
@@ -281,6 +282,7 @@ class RuntimeView:
     silence: Problem | None = None
     registries_conf: RegistriesConf | None = None
     layout: str = ""
+    docker: DockerSettings | None = None
 
     @property
     def places(self) -> tuple[Folder, ...]:
