@@ -18,9 +18,6 @@ from agent.planning.trust_reference import TrustReference, parse_trust_reference
 
 ENVIRONMENT_PREFIX = "REGISTRY_NODE_AGENT_"
 DEFAULT_BUNDLE = "configmap:registry-trust/registry-trust"
-NOT_YET = {
-    "docker": "Docker is not supported by this version",
-}
 _DURATION = re.compile(r"(?P<amount>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h)")
 MAX_SECONDS = 365 * 24 * 3600.0
 MIN_INTERVAL_SECONDS = 1.0  # or one pass would chase the other
@@ -84,8 +81,9 @@ def _boolean(text: str) -> bool:
 def _choice(*allowed: str) -> Callable[[str], str]:
     def convert(text: str) -> str:
         if text not in allowed:
-            known = NOT_YET.get(text, f"{text!r} is not known")
-            raise argparse.ArgumentTypeError(f"{known}; use one of: {', '.join(allowed)}")
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not known; use one of: {', '.join(allowed)}"
+            )
         return text
 
     return convert
@@ -207,8 +205,8 @@ FLAGS = (
         name="runtime",
         metavar="NAME",
         default="auto",
-        convert=_choice("auto", "containerd", "crio"),
-        help="the container runtime: auto, containerd, crio",
+        convert=_choice("auto", "containerd", "crio", "docker"),
+        help="the container runtime: auto (default), containerd, crio, docker",
     ),
     Flag(
         name="layout",

@@ -7,8 +7,6 @@ import pytest
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.crio_runtime import CrioRuntime, crio_options
 from agent.node.loopback_names import resolves_to_loopback
-from agent.node.runtime_choice import RuntimeChoice
-from agent.planning.evidence import Proof
 from agent.planning.model import HostPath
 from tests.node.containerd_host import FakeCri, Host
 
@@ -164,56 +162,6 @@ def test_a_command_line_is_read_as_crio_does(
     arguments: list[str], options: dict[str, str] | None
 ) -> None:
     assert crio_options(arguments) == options
-
-
-def test_the_runtime_is_the_one_that_runs(host: Host) -> None:
-    choice = RuntimeChoice(
-        host.root, setting="auto", containerd=host.runtime, crio=runtime_of(host)
-    )
-    assert choice.observe().kind == "crio"
-    assert choice.prove(socket=SOCKET, hosts=[HOST]) == {
-        HOST: Proof(reason=None, detail=f"asked {SOCKET}")
-    }
-
-
-def test_where_both_run_the_kubelet_tells(host: Host) -> None:
-    host.write("/etc/containerd/config.toml", "version = 2\n")
-    host.serve()
-    host.start(pid=800)
-    crio = runtime_of(host)
-    minutes = iter(range(0, 6000, 100))
-    choice = RuntimeChoice(
-        host.root,
-        setting="auto",
-        containerd=host.runtime,
-        crio=crio,
-        monotonic=lambda: next(minutes),
-    )
-    host.cri.answer = ("containerd", "2.1.9")
-    assert choice.observe().kind == "containerd"
-    host.write(
-        "/var/lib/kubelet/config.yaml",
-        "kind: KubeletConfiguration\ncontainerRuntimeEndpoint: unix:///var/run/crio/crio.sock\n",
-    )
-    host.cri.answer = ("cri-o", "1.36.3")
-    assert choice.observe().kind == "crio"
-
-
-@pytest.mark.parametrize(("setting", "kind"), [("crio", "crio"), ("containerd", "containerd")])
-def test_the_setting_goes_before_what_is_found(host: Host, setting: str, kind: str) -> None:
-    host.write("/etc/containerd/config.toml", "version = 2\n")
-    choice = RuntimeChoice(
-        host.root, setting=setting, containerd=host.runtime, crio=runtime_of(host)
-    )
-    assert choice.observe().kind == kind
-
-
-def test_where_neither_runs_the_traces_tell(host: Host) -> None:
-    host.end()
-    choice = RuntimeChoice(
-        host.root, setting="auto", containerd=host.runtime, crio=runtime_of(host)
-    )
-    assert choice.observe().kind == "crio"
 
 
 def test_certificates_in_roots_home_go_before_ours_and_are_seen_when_they_come(host: Host) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.crio_runtime import CrioRuntime
+from agent.node.docker import DockerClient
+from agent.node.docker_runtime import DockerRuntime
 from agent.node.layout_runtime import LayoutRuntime
 from agent.node.runtime_choice import RuntimeChoice
 from agent.node.systemd import Systemd
@@ -30,7 +32,10 @@ def runtime_of(
     monotonic: Callable[[], float] = time.monotonic,
 ) -> LayoutRuntime:
     crio = CrioRuntime(host.root, cri=FakeCri(), systemd=Systemd(host.root))
-    choice = RuntimeChoice(host.root, setting="auto", containerd=host.runtime, crio=crio)
+    docker = DockerRuntime(host.root, client=DockerClient(host.root))
+    choice = RuntimeChoice(
+        host.root, setting="auto", containerd=host.runtime, crio=crio, docker=docker
+    )
     return LayoutRuntime(
         host.root, setting=setting, node_name=node_name, runtime=choice, monotonic=monotonic
     )
