@@ -9,6 +9,7 @@ cannot exist does, stores nothing; closing the connection ends one that does not
 import http.client
 import json
 import os
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,9 @@ MAX_BYTES = 1 << 20
 PARALLEL = 8
 CONTAINERD_STORE = ["driver-type", "io.containerd.snapshotter.v1"]
 """In `DriverStatus`, where images are kept by containerd (moby, daemon/info.go)."""
+HOSTS_FILES_FROM = (1, 48)
+"""The API of moby 28.0, the first that reads hosts.toml there (daemon/hosts.go; 26.1 was seen not
+to). Told by the API's version, for that of the daemon is whatever its packager calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,15 @@ class DockerInfo:
 
     version: str
     settings: DockerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """`api` is the version of the API that answered."""
+
+    status: int
+    body: bytes
+    api: tuple[int, int]
 
 
 class DockerClient:
@@ -51,8 +64,11 @@ class DockerClient:
     def info(self, socket_path: HostPath) -> DockerInfo | Problem:
         """Version and settings of the daemon behind a socket; why, when it does not tell."""
         try:
-            found = json.loads(self._call(socket_path, "GET", "/info")[1])
-            return DockerInfo(version=str(found["ServerVersion"]), settings=_settings(found))
+            answer = self._call(socket_path, "GET", "/info")
+            found = json.loads(answer.body)
+            settings = _settings(found, reads_hosts_files=answer.api >= HOSTS_FILES_FROM)
+            version = str(found["ServerVersion"]).removeprefix("v")
+            return DockerInfo(version=version, settings=settings)
         except TimeoutError:
             detail = f"it did not tell about itself within {self._call_seconds:g} s"
             return Problem(reason=Reason.RUNTIME_TIMEOUT, where=socket_path, detail=detail)
@@ -79,17 +95,19 @@ class DockerClient:
     def _prove(self, socket_path: HostPath, trust_only: bool, host: str) -> Proof:
         query = urlencode({"fromImage": f"{host}/{ABSENT_REPOSITORY}", "tag": "absent"})
         try:
-            status, body = self._call(socket_path, "POST", f"/images/create?{query}")
+            answer = self._call(socket_path, "POST", f"/images/create?{query}")
         except TimeoutError:
             detail = f"the pull did not end within {self._call_seconds:g} s"
             return Proof(reason=Reason.TIMEOUT, detail=detail)
         except (OSError, http.client.HTTPException) as error:
             words = f"cannot ask the runtime: {error}"
             return Proof(reason=Reason.RUNTIME_UNREACHABLE, detail=words)
-        words = refusal_in(body)
-        if not words and status == http.client.OK:
+        words = refusal_in(answer.body)
+        if not words and answer.status == http.client.OK:
             self._forget(socket_path, host)
-        return judge_docker_pull(host=host, status=status, words=words, trust_only=trust_only)
+        return judge_docker_pull(
+            host=host, status=answer.status, words=words, trust_only=trust_only
+        )
 
     def _forget(self, socket_path: HostPath, host: str) -> None:
         """Take the tag away that was not expected to exist; other names of the image stay."""
@@ -99,8 +117,8 @@ class DockerClient:
         except (OSError, http.client.HTTPException):
             return  # it is a tag that nobody uses, and the next proof tries again
 
-    def _call(self, socket_path: HostPath, method: str, target: str) -> tuple[int, bytes]:
-        """One request: status and body. Raises OSError, TimeoutError, HTTPException."""
+    def _call(self, socket_path: HostPath, method: str, target: str) -> _Answer:
+        """One request, and its answer. Raises OSError, TimeoutError, HTTPException."""
         attempt = Attempt(connect_seconds=self._call_seconds, total_seconds=self._call_seconds)
         seen = seen_path(self._host_root, socket_path)
         with _connected(seen, seconds=self._call_seconds) as connection:
@@ -108,7 +126,12 @@ class DockerClient:
             client.sock = cast("socket.socket", Bounded(connection, attempt))
             client.request(method, target, headers={"User-Agent": USER_AGENT})
             with client.getresponse() as response:
-                return response.status, response.read(MAX_BYTES)
+                api = re.match(r"(\d+)\.(\d+)", response.headers.get("Api-Version", ""))
+                return _Answer(
+                    status=response.status,
+                    body=response.read(MAX_BYTES),
+                    api=(int(api[1]), int(api[2])) if api else (0, 0),
+                )
 
 
 def refusal_in(body: bytes) -> str:
@@ -126,12 +149,13 @@ def refusal_in(body: bytes) -> str:
     return ""
 
 
-def _settings(info: Mapping[str, Any]) -> DockerSettings:
+def _settings(info: Mapping[str, Any], *, reads_hosts_files: bool) -> DockerSettings:
+    by_containerd = CONTAINERD_STORE in (info.get("DriverStatus") or [])
     registries = info.get("RegistryConfig") or {}
     named = registries.get("IndexConfigs") or {}
     proxies = {"HTTPS_PROXY": info.get("HttpsProxy"), "NO_PROXY": info.get("NoProxy")}
     return DockerSettings(
-        trust_only=CONTAINERD_STORE not in (info.get("DriverStatus") or []),
+        trust_only=not (by_containerd and reads_hosts_files),
         insecure=(
             *sorted(registries.get("InsecureRegistryCIDRs") or []),
             *sorted(name for name, index in named.items() if not index["Secure"]),

@@ -1,8 +1,8 @@
 """What dockerd's answer to the pull of an absent tag proves.
 
-With the containerd image store its words are containerd's. With the classic one every pull goes by
+Where it reads hosts.toml its words are containerd's. Where it reads CAs alone every pull goes by
 the name itself, so that only the name's lookup tells whether the node knows it (verbatim words in
-tests/node/test_docker_verdict.py, from real runs with either store).
+tests/node/test_docker_verdict.py, from real runs of 26.1 and 29 with either image store).
 """
 
 from http import HTTPStatus
@@ -26,9 +26,10 @@ def judge_docker_pull(*, host: str, status: int, words: str, trust_only: bool) -
 
 
 def _reason_by_name(host: str, words: str) -> Reason | None:
-    """Why the classic store did not get to the registry; None when it did."""
+    """Why a pull by the name itself did not get to the registry; None when it did."""
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
-    if f"manifest for {absent_image(host)} not found" in words:
+    image = absent_image(host)
+    if f"manifest for {image} not found" in words or f"{image}: not found" in words:
         return None
     asks_for_token = any(text in words for text in ASKS_FOR_TOKEN)
     if not asks_for_token and any(text in words for text in (f"lookup {name} ", f"lookup {name}:")):

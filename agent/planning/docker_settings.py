@@ -1,8 +1,8 @@
 """What a dockerd says of itself that decides how it pulls, and what its files can do.
 
-With the containerd image store (moby 28 and later) it reads hosts.toml as containerd does. With the
-classic one it reads nothing but certificates, and goes wherever the node resolves the name to
-(moby, daemon/hosts.go and daemon/pkg/registry/registry.go).
+With the containerd image store, from moby 28 on, it reads hosts.toml as containerd does. Before,
+and with the classic store, it reads nothing but certificates, and goes wherever the node resolves
+the name to (moby, daemon/hosts.go and daemon/pkg/registry/registry.go; seen on 26.1 and 29).
 """
 
 from collections.abc import Mapping

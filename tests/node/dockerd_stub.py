@@ -25,6 +25,7 @@ class Dockerd:
 
     info: Any = field(default_factory=lambda: dict(CONTAINERD_STORE))
     pulled: tuple[int, str] = (404, '{"message": "no words"}')
+    api: str = "1.56"
     pause_seconds: float = 0.0
     asked: list[str] = field(default_factory=list)
 
@@ -54,6 +55,7 @@ def serving(root: Path, dockerd: Dockerd, *, socket: str = SOCKET) -> Iterator[D
         def do_GET(self) -> None:
             status, body = dockerd.answer(f"{self.command} {self.path}")
             self.send_response(status)
+            self.send_header("Api-Version", dockerd.api)
             self.send_header("Content-Length", str(len(body.encode())))
             self.end_headers()
             self.wfile.write(body.encode())

@@ -56,6 +56,16 @@ def test_with_any_other_store_it_does_not(dockerd: Dockerd, client: DockerClient
     assert told(client).settings.trust_only
 
 
+@pytest.mark.parametrize(
+    ("api", "trust_only"), [("1.45", True), ("1.47", True), ("1.48", False), ("", True)]
+)
+def test_before_28_not_even_with_containerds_store(
+    dockerd: Dockerd, client: DockerClient, api: str, *, trust_only: bool
+):
+    dockerd.api = api
+    assert told(client).settings.trust_only is trust_only
+
+
 def test_what_it_was_told_not_to_verify_and_its_proxies_are_known(
     dockerd: Dockerd, client: DockerClient
 ):

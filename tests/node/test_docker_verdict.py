@@ -1,4 +1,4 @@
-"""What each answer proves, in the verbatim words of moby 29 with either image store."""
+"""What each answer proves, in the verbatim words of 26.1.5 and 29 with either image store."""
 
 import pytest
 
@@ -67,6 +67,18 @@ BY_THE_NAME_ALONE = {
     "absent": (
         404,
         f"manifest for {IMAGE} not found: manifest unknown: manifest unknown",
+        None,
+    ),
+    "absent, with containerd's store before 28": (404, f"{RESOLVE}{IMAGE}: not found", None),
+    "an unknown name with that store": (
+        500,
+        f"{RESOLVE}{BY_NAME}{NO_HOST}",
+        Reason.CLASSIC_IMAGE_STORE,
+    ),
+    "another CA with that store": (500, f"{RESOLVE}{BY_NAME}{UNKNOWN_CA}", Reason.PULL_FAILED),
+    "a password is wanted with that store": (
+        500,
+        f"{RESOLVE}{FORBIDDEN}authorization failed: no basic auth credentials",
         None,
     ),
     "pulled": (200, "", None),

@@ -16,20 +16,23 @@ from tests.ground.snapshot import Entry
 from tests.missing_programs import found_or_skipped
 from tests.realnode.conftest import containerd_or_skip
 from tests.realnode.scene import HOST, IMAGE, Scene, server_in
+from tests.supported import Way, record
 
 DAEMON_JSON = "etc/docker/daemon.json"
 KUBELET_CONFIG = "var/lib/kubelet/config.yaml"
 BY_CRI_DOCKERD = "containerRuntimeEndpoint: unix:///run/cri-dockerd.sock\n"
 CLASSIC_STORE = {"features": {"containerd-snapshotter": False}, "storage-driver": "vfs"}
+CONTAINERD_STORE = {"features": {"containerd-snapshotter": True}}
 OF_DOCKER = frozenset({"var/lib/docker"})
 
 
 class DockerScene(Scene):
     """One node whose kubelet uses Docker; the containerd on it is Docker's."""
 
-    def __init__(self, *, node: Node, registry: Registry, runtime: Docker) -> None:
+    def __init__(self, *, node: Node, registry: Registry, runtime: Docker, release: str) -> None:
         super().__init__(node=node, registry=registry)
         self.runtime = runtime
+        self._release = release
 
     def pull(self, image: str = IMAGE) -> Pull:
         """A pull that cannot be answered from what the node has already."""
@@ -50,7 +53,14 @@ class DockerScene(Scene):
 
     def version(self) -> str:
         """What it calls its version."""
-        return str(self.runtime.info()["ServerVersion"])
+        return str(self.runtime.info()["ServerVersion"]).removeprefix("v")
+
+    def record(self, way: Way) -> None:
+        """That it pulled so. One that is built from its Go module has the module's version."""
+        version = self.version()
+        is_module = not version.startswith(self._release)
+        runtime = f"Docker {self._release} as moby" if is_module else "Docker"
+        record(runtime=runtime, version=version, way=way)
 
     def restart_with(self, settings: Mapping[str, object]) -> None:
         """Start it anew with that daemon.json."""
@@ -89,7 +99,7 @@ def docker_scene(
             node.write("etc/hosts", hosts)
         node.start_containerd()
         runtime.start()
-        scene = DockerScene(node=node, registry=registry, runtime=runtime)
+        scene = DockerScene(node=node, registry=registry, runtime=runtime, release=version)
         scene.serve()
         scene.ask_for()
         yield scene

@@ -10,7 +10,7 @@ from tests.realnode.scene import CERTS_D, IMAGE
 
 pytestmark = pytest.mark.realnode
 
-VERSION = programs.DOCKER_VERSIONS[0]
+VERSION = programs.DOCKER_VERSIONS[-1]
 BY_CONTAINERD = "containerRuntimeEndpoint: unix:///run/containerd/containerd.sock\n"
 BY_DOCKER = "containerRuntimeEndpoint: unix:///run/cri-dockerd.sock\n"
 

@@ -1,15 +1,23 @@
-"""Docker with the classic image store: it gets the CA, and the reason why that is not enough."""
+"""Docker that reads CAs alone: it gets the CA, and the reason why that is not enough.
 
-from collections.abc import Iterator
+So it is with the classic image store, and before 28 with containerd's too.
+"""
+
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from tests.ground import programs
 from tests.ground.certificates import Authority
 from tests.ground.docker import CERTS_D
-from tests.realnode.docker_scene import CLASSIC_STORE, DockerScene, docker_scene
+from tests.realnode.docker_scene import (
+    CLASSIC_STORE,
+    CONTAINERD_STORE,
+    DockerScene,
+    docker_scene,
+)
 from tests.realnode.scene import ADDRESS, HOST, HOSTS, REPOSITORY, SHORT_HOST
-from tests.supported import Way, record
+from tests.supported import Way
 
 pytestmark = pytest.mark.realnode
 
@@ -24,16 +32,22 @@ def version(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def settings() -> Mapping[str, object]:
+    return CLASSIC_STORE
+
+
+@pytest.fixture
 def hosts() -> str:
     return ""
 
 
 @pytest.fixture
-def scene(version: str, hosts: str) -> Iterator[DockerScene]:
-    with docker_scene(version, settings=CLASSIC_STORE, hosts=hosts) as made:
+def scene(version: str, settings: Mapping[str, object], hosts: str) -> Iterator[DockerScene]:
+    with docker_scene(version, settings=settings, hosts=hosts) as made:
         yield made
 
 
+newest_only = pytest.mark.parametrize("version", ["29"])
 knowing = pytest.mark.parametrize("hosts", [pytest.param(KNOWN, id="known")])
 
 
@@ -68,7 +82,7 @@ def test_it_is_refused_with_the_reason_and_has_the_ca_and_remove_leaves_no_trace
 
 
 @knowing
-def test_where_the_node_knows_the_name_the_ca_alone_makes_it_pull(scene: DockerScene, version: str):
+def test_where_the_node_knows_the_name_the_ca_alone_makes_it_pull(scene: DockerScene):
     serve_by_name(scene, scene.authority)
     before = scene.pull().error
     synced = scene.agent.sync()
@@ -80,10 +94,11 @@ def test_where_the_node_knows_the_name_the_ca_alone_makes_it_pull(scene: DockerS
     assert "tcp tls api effective" in synced.out
     assert after == ""
     assert "unknown authority" in scene.pull().error
-    record(runtime=f"Docker {version}, moby", version=scene.version(), way=Way.CA_ALONE)
+    scene.record(Way.CA_ALONE)
 
 
 @knowing
+@newest_only
 def test_another_ca_is_followed_once_the_registry_has_it(scene: DockerScene):
     serve_by_name(scene, scene.authority)
     assert scene.agent.sync().status == 0
@@ -101,6 +116,13 @@ def test_another_ca_is_followed_once_the_registry_has_it(scene: DockerScene):
     assert scene.authority.pem not in scene.docker_file("ca.crt").read_text()
 
 
+@pytest.mark.parametrize(("version", "settings"), [("26.1", CONTAINERD_STORE)])
+def test_before_28_containerds_store_is_no_better(scene: DockerScene):
+    assert set(scene.agent.sync().reasons) == {"classic-image-store"}
+    assert scene.docker_files() == OURS
+
+
+@newest_only
 def test_with_containerds_store_at_its_next_start_the_same_node_is_in_sync(scene: DockerScene):
     assert set(scene.agent.sync().reasons) == {"classic-image-store"}
     scene.restart_with({})
