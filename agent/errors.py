@@ -149,7 +149,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.RUNTIME_CONFIG_BROKEN: "repair the file: the runtime would not start with it",
     Reason.UNSUPPORTED_NODE: "keep the agent off such nodes by the DaemonSet's affinity",
     Reason.LAYOUT_NOT_MOUNTED: (
-        "mount that directory into the DaemonSet below --host-root, or correct --layout"
+        "mount that directory into the DaemonSet below --host-root (deploy/components/layout-* are "
+        "ready for some), or correct --layout"
     ),
     Reason.CONFIG_GENERATED: "change what it is made from, as said; an edit of it would be lost",
     Reason.CONFIG_PATH_UNSET: (
