@@ -22,7 +22,7 @@ from agent.node.systemd import Systemd
 from agent.planning.containerd_merge import parse_version
 from agent.planning.evidence import Proof
 from agent.planning.model import HostPath, RuntimeView
-from agent.planning.registries_conf import CONTAINERS, USUAL, read_others
+from agent.planning.registries_conf import MAIN, USUAL, read_others
 
 KIND = "crio"
 NAME_IN_CRI = "cri-o"
@@ -59,6 +59,7 @@ class CrioRuntime:
         self._version_of: tuple[Daemon, State] | None = None
         self._version = ""
         self._watched: tuple[HostPath, ...] = ()
+        self._refused: Problem | None = None
 
     def running(self) -> bool:
         """Whether a CRI-O runs on this node. Raises NodeTrouble when /proc cannot be read."""
@@ -69,8 +70,9 @@ class CrioRuntime:
         daemon = self._daemon = self._remembered.find()
         config = read_crio_config(self._host_root, daemon.options if daemon else {})
         silence = self._learn_version(daemon, config.socket)
-        theirs = (HostPath(f"{CONTAINERS}/registries.conf"), *self._drop_ins_of_others())
+        theirs = (MAIN, *self._drop_ins_of_others())
         others = read_others(read_files(self._host_root, theirs))
+        self._refused = next(iter(others.problems), None)
         self._watched = (*config.files, *theirs, USERS_CERTIFICATES, config.socket)
         return RuntimeView(
             kind=KIND,
@@ -110,10 +112,16 @@ class CrioRuntime:
         return {host: self._unless_loopback(host, proof) for host, proof in proofs.items()}
 
     def reload(self) -> None:
-        """Let it read its drop-ins. Raises NodeTrouble (needs-reload) when it cannot be told to."""
+        """Let it read its drop-ins.
+
+        Raises NodeTrouble: needs-reload when it cannot be told to; registries-conf-broken when it
+        would refuse them all for one that was broken when it was last observed, and say nothing.
+        """
         daemon = self._daemon
         if daemon is None:
             return  # it reads them when it starts
+        if self._refused is not None:
+            raise NodeTrouble(self._refused)
         if refusal := self._systemd.reload(pid=daemon.pid):
             raise NodeTrouble(
                 Problem(

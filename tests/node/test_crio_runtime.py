@@ -53,7 +53,7 @@ def test_a_later_file_of_its_configuration_wins(host: Host) -> None:
 
 
 def test_what_others_configured_is_known_and_our_own_file_is_none_of_theirs(host: Host) -> None:
-    entry = f'[[registry]]\nprefix = "{HOST}"\n'
+    entry = f'[[registry]]\nprefix = "{HOST}"\nlocation = "a:1"\n'
     host.write("/etc/containers/registries.conf.d/50-registry-node-agent.conf", entry)
     conf = runtime_of(host).observe().registries_conf
     assert conf is not None
@@ -67,7 +67,7 @@ def test_what_others_configured_is_known_and_our_own_file_is_none_of_theirs(host
 
 def test_a_drop_in_in_roots_home_is_theirs_too(host: Host) -> None:
     theirs = "/root/.config/containers/registries.conf.d/50-registry-node-agent.conf"
-    host.write(theirs, f'[[registry]]\nprefix = "{HOST}"\n')
+    host.write(theirs, f'[[registry]]\nprefix = "{HOST}"\nlocation = "a:1"\n')
     conf = runtime_of(host).observe().registries_conf
     assert conf is not None
     assert conf.prefixes == {HOST: theirs}
@@ -117,6 +117,15 @@ def test_a_reload_that_is_refused_is_told_with_the_reason(host: Host) -> None:
     with pytest.raises(NodeTrouble, match="no such unit for 700") as refused:
         runtime.reload()
     assert refused.value.problem.reason is Reason.NEEDS_RELOAD
+
+
+def test_one_that_would_refuse_all_for_a_broken_file_is_not_told_to(host: Host) -> None:
+    host.write("/etc/containers/registries.conf.d/60-theirs.conf", "[[registry\n")
+    runtime = runtime_of(host)
+    (problem,) = runtime.observe().problems
+    with pytest.raises(NodeTrouble) as refused:
+        runtime.reload()
+    assert refused.value.problem == problem
 
 
 def test_one_that_does_not_run_needs_no_reload(host: Host) -> None:
