@@ -83,8 +83,9 @@ class Observer:
 
     def roots_to_search(self, runtime: RuntimeView | None) -> tuple[Folder, ...]:
         """Where files of ours may be, also where nothing but their content tells."""
-        usual = {root: self.files.read(root) for root in (*usual_roots(), *USUAL.folders)}
-        return removal.roots_to_search(runtime.roots if runtime else (), usual=usual)
+        present = runtime.roots if runtime else ()
+        places = dict.fromkeys((*present, *usual_roots(), *USUAL.folders))
+        return removal.roots_to_search({root: self.files.read(root) for root in places})
 
     def _node_state(self, folders: tuple[Folder, ...]) -> NodeState:
         """What can be seen cheaply of all that a pass looks at."""

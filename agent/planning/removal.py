@@ -3,7 +3,7 @@
 What another tool has changed since is left where it is, and said.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
 from agent.errors import Problem, Reason
@@ -44,12 +44,9 @@ class Removal:
     ledger: Ledger
 
 
-def roots_to_search(
-    present: Iterable[Folder], *, usual: Mapping[Folder, Found]
-) -> tuple[Folder, ...]:
-    """The roots that are read now, and the usual ones, which may have been read before."""
-    places = (root for root, found in usual.items() if not _is_taken(found))
-    return tuple(dict.fromkeys((*present, *places)))
+def roots_to_search(places: Mapping[Folder, Found]) -> tuple[Folder, ...]:
+    """Those of the roots that are read now, and of the usual ones, in which any of ours may be."""
+    return tuple(root for root, found in places.items() if not _is_taken(found))
 
 
 def plan_removal(node: NodeView, conf: RegistriesConf, *, crio_runs: bool) -> Removal:
