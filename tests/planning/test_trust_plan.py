@@ -13,7 +13,17 @@ from agent.planning.trust_bundle import render_trust_file
 from tests.anchors import ders, fingerprint, pem
 from tests.fake_network import FakeDocker, Network
 from tests.fakes import FakeHostFiles
-from tests.worlds import LONG, NEW_IP, OLD_IP, SHORT, WITHDRAW_AFTER, World, bundle, service
+from tests.worlds import (
+    KNATIVE,
+    LONG,
+    NEW_IP,
+    OLD_IP,
+    SHORT,
+    WITHDRAW_AFTER,
+    World,
+    bundle,
+    service,
+)
 
 FOUND = f"https://{OLD_IP}:5000"
 
@@ -100,6 +110,7 @@ def test_a_ca_that_a_person_put_there_is_theirs_though_it_be_the_right_one(conte
     world.files.tree[HostPath(DOCKER_ROOT.path)] = None
     world.put_file(LONG, CA_FILE, content, root=DOCKER_ROOT)
     assert Reason.HOST_TAKEN in world.reasons()
+    assert world.plan().hosts == {KNATIVE: (SHORT,)}
     assert docker.pull(SHORT).effective
     world.agent.remove()
     assert ca_of(world) == content
@@ -111,6 +122,16 @@ def test_ours_is_known_without_the_record() -> None:
     world.state.wipe()
     assert world.plan().steps == ()
     assert world.agent.remove().left == ()
+    assert ca_of(world) is None
+
+
+def test_without_the_record_ours_is_found_also_where_docker_is_gone() -> None:
+    world, _ = docker_world()
+    world.run()
+    world.state.wipe()
+    world.docker = None
+    world.restart()
+    world.agent.remove()
     assert ca_of(world) is None
 
 

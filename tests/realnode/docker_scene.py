@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.ground import docker
+from tests.ground import docker, programs
 from tests.ground.cri import Pull
 from tests.ground.docker import CERTS_D, Docker
 from tests.ground.namespaces import wait_until
@@ -88,8 +88,9 @@ def docker_scene(
     The registry serves, and the Service and the bundle are published.
     """
     tools = found_or_skipped(f"Docker {version}", partial(docker.tools, version))
+    beside = found_or_skipped("cri-dockerd", programs.cri_dockerd)
     with (
-        Node(containerd=containerd_or_skip("2.1"), tools=tools) as node,
+        Node(containerd=containerd_or_skip("2.1"), tools=[*tools, beside]) as node,
         Registry(node=node) as registry,
         Docker(node, version) as runtime,
     ):

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.ground import programs
+from tests.ground.cri_dockerd import CriDockerd
 from tests.ground.docker import CERTS_D as DOCKER_CERTS_D
 from tests.ground.namespaces import wait_until
 from tests.realnode.docker_scene import KUBELET_CONFIG, DockerScene, docker_scene
@@ -15,15 +16,17 @@ BY_CONTAINERD = "containerRuntimeEndpoint: unix:///run/containerd/containerd.soc
 BY_DOCKER = "containerRuntimeEndpoint: unix:///run/cri-dockerd.sock\n"
 
 
-def test_a_docker_beside_the_kubelets_containerd_gets_nothing():
-    with docker_scene(VERSION, kubelet="") as scene:
+def test_a_docker_beside_the_kubelets_containerd_gets_nothing_until_cri_dockerd_serves_there():
+    with docker_scene(VERSION, kubelet="") as scene, CriDockerd(scene.node) as cri_dockerd:
         synced = scene.agent.sync()
-
         assert (synced.status, synced.err) == (0, "")
         assert scene.docker_files() == set()
         assert scene.node.pull(IMAGE).error == ""
-        assert scene.agent.sync("--runtime", "docker").status == 0
-        assert scene.pull().error == ""
+
+        cri_dockerd.start()
+        synced = scene.agent.sync()
+        assert (synced.status, synced.err) == (0, "")
+        assert cri_dockerd.pull(IMAGE).error == ""
 
 
 def test_containerd_replaced_by_docker_and_back():
