@@ -125,15 +125,15 @@ def test_after_a_lost_record_ours_is_known_and_withdrawn(scene: DockerScene):
     assert f"lookup {HOST}" in scene.pull().error
 
 
-def test_a_live_run_repairs_what_was_deleted_and_sees_a_restart(scene: DockerScene):
+def test_a_live_run_sees_a_restart_and_repairs_what_was_deleted(scene: DockerScene):
     with scene.agent.run() as live:
         live.wait_until_in_sync()
-        shutil.rmtree(scene.node.root / CERTS_D)
-        scene.wait_for_files(OURS)
         scene.runtime.stop()
         live.wait_for_problem("runtime-unreachable")
         scene.runtime.start()
         live.wait_until_in_sync()
+        shutil.rmtree(scene.node.root / CERTS_D)
+        scene.wait_for_files(OURS)
     assert scene.pull().error == ""
 
 
