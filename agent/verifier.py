@@ -15,7 +15,7 @@ from agent.planning.desires import Desires
 from agent.planning.docker_settings import DockerSettings
 from agent.planning.evidence import ProbeResult, ProbeStep, Proof
 from agent.planning.model import RegistryName, Route, RuntimeView
-from agent.planning.node_auth import asks_who_pulls, auth_entry
+from agent.planning.node_auth import asks_who_pulls, auth_entry, docker_may_not_say_who_pulls
 from agent.planning.outcome import RegistryStatus
 from agent.planning.plan import Plan
 from agent.planning.proxies import goes_by_proxy
@@ -94,7 +94,9 @@ class Verifier:
         ]
         names = sorted({desire.registry for desire in desires.wanted} | set(plan.routes))
         return Verified(
-            registries=tuple(self._status(name, plan, probes.get(name)) for name in names),
+            registries=tuple(
+                self._status(name, plan, probes.get(name), runtime.docker) for name in names
+            ),
             problems=tuple(dict.fromkeys(problems)),  # a runtime hangs for every host alike
             working={name: plan.routes[name] for name in working},
         )
@@ -168,7 +170,13 @@ class Verifier:
             return runtime.docker.proxies
         return self.services.proxies(pid=runtime.pid) if runtime.pid else {}
 
-    def _status(self, name: RegistryName, plan: Plan, probe: ProbeResult | None) -> RegistryStatus:
+    def _status(
+        self,
+        name: RegistryName,
+        plan: Plan,
+        probe: ProbeResult | None,
+        docker: DockerSettings | None,
+    ) -> RegistryStatus:
         route, hosts = plan.routes.get(name), plan.hosts.get(name, ())
         reached = probe.reached if probe else frozenset[ProbeStep]()
         proofs = [self._proofs[host].proof for host in hosts if host in self._proofs]
@@ -185,6 +193,9 @@ class Verifier:
             strict_reason=probe.strict_reason if probe else None,
             anchors=route.anchors if route else (),
             auth_entry=auth_entry(route.endpoint) if route and refused else "",
+            anonymous_only=any(
+                docker_may_not_say_who_pulls(docker, proof.detail) for proof in proofs
+            ),
         )
 
 

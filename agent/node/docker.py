@@ -75,7 +75,7 @@ class DockerClient:
         except (OSError, http.client.HTTPException) as error:
             words = f"cannot ask the runtime: {error}"
             return Problem(reason=Reason.RUNTIME_UNREACHABLE, where=socket_path, detail=words)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             words = "what answers there is not Docker"
             return Problem(reason=Reason.RUNTIME_UNREACHABLE, where=socket_path, detail=words)
 
@@ -139,7 +139,7 @@ def refusal_in(body: bytes) -> str:
     for line in body.decode(errors="replace").splitlines():
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         match found:
             case {"message": str(words)} | {"error": str(words)}:

@@ -164,6 +164,11 @@ def _step_text(step: ProbeStep, status: RegistryStatus) -> str:
 
 def _secret_text(status: RegistryStatus) -> str:
     """What a person must do where a pod's pull secret never gets to the registry."""
+    if status.anonymous_only:
+        return (
+            "; it asks who pulls, and Docker keeps pull secrets from an address (needs-node-auth): "
+            "it can only be given what anybody may read"
+        )
     if not status.auth_entry:
         return ""
     return (

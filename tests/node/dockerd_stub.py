@@ -44,6 +44,9 @@ class Dockerd:
 class _Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
 
+    def handle_error(self, *_: object) -> None:
+        """Whoever asked has not waited for the answer."""
+
 
 @contextmanager
 def serving(root: Path, dockerd: Dockerd, *, socket: str = SOCKET) -> Iterator[Dockerd]:

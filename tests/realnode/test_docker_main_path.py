@@ -8,6 +8,7 @@ import pytest
 from tests.ground import programs
 from tests.ground.certificates import Authority
 from tests.ground.docker import CERTS_D
+from tests.ground.fronts import IMAGES, Basic
 from tests.realnode.docker_scene import DockerScene, docker_scene
 from tests.realnode.scene import (
     ADDRESS,
@@ -135,6 +136,16 @@ def test_a_live_run_sees_a_restart_and_repairs_what_was_deleted(scene: DockerSce
         shutil.rmtree(scene.node.root / CERTS_D)
         scene.wait_for_files(OURS)
     assert scene.pull().error == ""
+
+
+def test_doctor_tells_that_pull_secrets_do_not_get_to_an_address(scene: DockerScene):
+    scene.registry.switch_answers("main", Basic())
+    assert scene.agent.sync().status == 0
+    told = scene.agent.call("doctor").out
+    scene.registry.switch_answers("main", IMAGES)
+
+    assert "needs-node-auth" in told
+    assert "needs-node-auth" not in scene.agent.call("doctor").out
 
 
 def test_what_docker_is_told_not_to_verify_is_not_in_sync(version: str):
