@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
 from agent.errors import Problem, Reason
+from agent.planning.crio_drop_in import parse_drop_in
 from agent.planning.crio_present import read_drop_in, read_entries
 from agent.planning.folder_steps import Draft
 from agent.planning.ledger import Ledger, adopt
@@ -32,6 +33,7 @@ _NOT_A_PLACE_OF_OURS = frozenset({Reason.SYMLINK_REFUSED, Reason.HOST_TAKEN})
 _CHANGED = "it is not as we wrote it, and is left where it is"
 _THEIRS = "it is not ours, and keeps the directory where it is"
 _NEEDED = "the hosts.toml beside it, which is not as we wrote it, needs it"
+_NAMED = "the drop-in, which is not as we wrote it, sends pulls to that endpoint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ def plan_removal(node: NodeView, conf: RegistriesConf, *, crio_runs: bool) -> Re
     """
     ledger = _adopted(node, conf)
     draft, left, unread = Draft(), list[Problem](), list[Problem]()
+    named = _named_by_others(node, conf, ledger)
     for folder in ledger.folders():
         found = node.found.get(folder, Missing())
         if isinstance(found, Blocked):
@@ -74,9 +77,9 @@ def plan_removal(node: NodeView, conf: RegistriesConf, *, crio_runs: bool) -> Re
                 draft.routes.append(RemoveDropIn(folder=folder, name=DROP_IN_FILE))
             continue
         left += [_left(folder, name, _CHANGED) for name in found.files if name not in ours]
-        if CA_FILE in ours and HOSTS_FILE not in ours and _names_our_ca(found):
+        if why := _need_of_our_ca(found, ours, is_named=folder in named):
             ours.remove(CA_FILE)
-            left.append(_left(folder, CA_FILE, _NEEDED))
+            left.append(_left(folder, CA_FILE, why))
         left += [_left(folder, name, _THEIRS) for name in found.others]
         draft.removals.append(RemoveFolder(folder=folder, names=tuple(sorted(ours))))
     for folder in node.moved_away():
@@ -108,13 +111,28 @@ def _drop_in_left(folder: Folder, found: FoundFolder, ours: Container[str]) -> l
     return [_left(folder, DROP_IN_FILE, _CHANGED)] if is_changed else []
 
 
+def _named_by_others(node: NodeView, conf: RegistriesConf, ledger: Ledger) -> frozenset[Folder]:
+    """The directories of certificates that a drop-in needs which somebody has changed."""
+    content = read_drop_in(node, conf)
+    if content is None or is_as_written(
+        folder=conf.drop_ins, name=DROP_IN_FILE, content=content, ledger=ledger
+    ):
+        return frozenset()
+    endpoints = parse_drop_in(content).values()
+    return frozenset(conf.certificates.child(endpoint.authority) for endpoint in endpoints)
+
+
 def _is_taken(found: Found) -> bool:
     return isinstance(found, Blocked) and found.reason in _NOT_A_PLACE_OF_OURS
 
 
-def _names_our_ca(found: FoundFolder) -> bool:
-    """Whether a hosts.toml that stays would come to name a CA file that is gone."""
-    return CA_FILE.encode() in found.files.get(HOSTS_FILE, b"")
+def _need_of_our_ca(found: FoundFolder, ours: Container[str], *, is_named: bool) -> str:
+    """What stays and would come to name a CA file that is gone; empty where nothing does."""
+    if CA_FILE not in ours:
+        return ""
+    if HOSTS_FILE not in ours and CA_FILE.encode() in found.files.get(HOSTS_FILE, b""):
+        return _NEEDED
+    return _NAMED if is_named else ""
 
 
 def _left(folder: Folder, name: str, detail: str) -> Problem:

@@ -1,5 +1,6 @@
 """What has left the drop-in is gone when CRI-O has forgotten it; until then a reload is owed."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -137,6 +138,29 @@ def test_remove_leaves_the_certificates_to_a_crio_that_cannot_be_reloaded() -> N
     reloaded_by_a_person(crio)
     assert world.agent.remove().left == ()
     assert world.tree() == before
+
+
+def test_remove_leaves_the_certificates_that_a_changed_drop_in_needs() -> None:
+    world, crio = withdrawn_world()
+    world.files.tree[DROP_IN] = (world.files.tree[DROP_IN] or b"") + b"# mine\n"
+    left = {problem.where: problem.reason for problem in world.agent.remove().left}
+    certificates = f"{USUAL.certificates.path}/{ENDPOINT}/ca.crt"
+    assert left == dict.fromkeys((DROP_IN, certificates), Reason.CHANGED_BY_OTHERS)
+    crio.reload()
+    assert pulled_by(crio) == [LONG, SHORT]
+
+
+@given(past=pasts)
+def test_what_a_deaf_crio_pulled_it_pulls_after_remove_too(past: list[Wish]) -> None:
+    world, crio = crio_world(past)
+    pulled = pulled_by(crio)
+    event(f"{len(pulled)} were pulled")
+    crio.deaf = DEAF
+    for _ in range(2):
+        with suppress(NodeTrouble):
+            world.agent.remove()
+        assert [host for host in pulled if not crio.pull(host).effective] == []
+        world.restart()
 
 
 @pytest.mark.parametrize("runs", [True, False])
