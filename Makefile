@@ -55,14 +55,14 @@ check: venv
 # What cannot be fetched is told here, and again by the tests: skipped, or with CI=true failed.
 # The README's table of supported versions must tell what has run: `python -m tests.supported`.
 realnode: venv root
-	@$(PY) -m tests.ground.programs node || true
+	@$(PY) -m tests.ground.prefetch node || true
 	@rm -rf build/supported
 	$(own_tmp) $(PY) -m pytest -q -n 3 -m realnode
 	$(PY) -m tests.supported --check
 
 # etcd, kube-apiserver, kubelet and all. Where Go is absent these tests are skipped, and say so.
 realcluster: venv root
-	@$(PY) -m tests.ground.programs cluster || true
+	@$(PY) -m tests.ground.prefetch cluster || true
 	$(own_tmp) $(PY) -m pytest -q -m realcluster
 
 image:
@@ -102,7 +102,7 @@ lock-check: venv
 
 # Everything the real-node and real-cluster tests run, fetched ahead of them; one line each.
 programs: venv
-	@$(PY) -m tests.ground.programs
+	@$(PY) -m tests.ground.prefetch
 
 root:
 	@if [ "$$(id -u)" != 0 ]; then echo "make: real nodes need root: namespaces and mounts of their own" >&2; exit 1; fi

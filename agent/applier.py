@@ -13,7 +13,9 @@ from agent.errors import NodeTrouble, Problem
 from agent.planning.fights import Fights, fought_over
 from agent.planning.hostnames import registry_of
 from agent.planning.ledger import Ledger, intend, settle
+from agent.planning.lingering import reload_forbidden
 from agent.planning.model import Folder
+from agent.planning.registries_conf import USUAL
 from agent.planning.steps import (
     AwaitReaders,
     CreateFolder,
@@ -73,6 +75,7 @@ class Applier:
     runtime: Runtime
     clock: Clock
     stop: threading.Event
+    may_reload: bool
     _fights: Fights = field(default_factory=Fights)
 
     def apply(
@@ -119,6 +122,8 @@ class Applier:
         for step in steps:
             if _is_in(step, refused) or (refused and isinstance(step, _NEEDS_ALL_BEFORE)):
                 continue
+            if None in refused and isinstance(step, RemoveFolder):
+                continue  # the runtime goes on as before, perhaps by what is in it
             try:
                 self._perform(step)
             except NodeTrouble as trouble:
@@ -150,6 +155,8 @@ class Applier:
             case RemoveDropIn():
                 self.files.remove_drop_in(step)
             case ReloadRuntime():
+                if not self.may_reload:
+                    raise NodeTrouble(reload_forbidden(USUAL.drop_in))
                 self.runtime.reload()
             case AwaitReaders():
                 self.stop.wait(READERS_SECONDS)

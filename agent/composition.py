@@ -13,6 +13,8 @@ from agent.node.config_turn import ConfigTurn
 from agent.node.container_runtime import ContainerdRuntime
 from agent.node.cri import CriClient
 from agent.node.crio_runtime import CrioRuntime
+from agent.node.docker import DockerClient
+from agent.node.docker_runtime import DockerRuntime
 from agent.node.host_files import HostFiles
 from agent.node.layout_runtime import LayoutRuntime
 from agent.node.registry_probe import RegistryProbe
@@ -89,6 +91,7 @@ def _runtime(settings: Settings, *, cri: CriClient, systemd: Systemd) -> LayoutR
         setting=settings.runtime,
         containerd=ContainerdRuntime(root, cri=cri),
         crio=CrioRuntime(root, cri=cri, systemd=systemd),
+        docker=DockerRuntime(root, client=DockerClient(root)),
     )
     return LayoutRuntime(
         root, setting=settings.layout, node_name=settings.node_name, runtime=runtime

@@ -95,6 +95,8 @@ class Reason(StrEnum):
     # The runtime was asked, and this is what it showed.
     RUNTIME_IGNORES_FILES = "runtime-ignores-files"
     NAME_RESOLVES_TO_LOOPBACK = "name-resolves-to-loopback"
+    CLASSIC_IMAGE_STORE = "classic-image-store"
+    INSECURE_REGISTRY = "insecure-registry"
     RUNTIME_UNREACHABLE = "runtime-unreachable"
     RUNTIME_TIMEOUT = "runtime-timeout"
     PULL_FAILED = "pull-failed"
@@ -166,11 +168,14 @@ REMEDIES: dict[Reason, str] = {
         "take the annotation service.beta.openshift.io/serving-cert-secret-name off the Service "
         "and delete the Secret: no node can verify a certificate without the ClusterIP"
     ),
-    Reason.NO_RUNTIME_FOUND: "check --host-root and --runtime; containerd and CRI-O are supported",
+    Reason.NO_RUNTIME_FOUND: (
+        "check --host-root and --runtime: containerd, CRI-O, or Docker with cri-dockerd"
+    ),
     Reason.RUNTIME_CONFIG_BROKEN: "repair the file: the runtime would not start with it",
     Reason.UNSUPPORTED_NODE: "keep the agent off such nodes by the DaemonSet's affinity",
     Reason.LAYOUT_NOT_MOUNTED: (
-        "mount that directory into the DaemonSet below --host-root, or correct --layout"
+        "mount that directory into the DaemonSet below --host-root (deploy/components/layout-* are "
+        "ready for some), or correct --layout"
     ),
     Reason.CONFIG_GENERATED: "change what it is made from, as said; an edit of it would be lost",
     Reason.CONFIG_PATH_UNSET: (
@@ -191,7 +196,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.PREFLIGHT_FAILED: "make the change shown by `plan` by hand, and restart once",
     Reason.RESTART_FAILED: "read the unit's log: the runtime's configuration is as before",
     Reason.HOST_TAKEN: "remove the directory, or leave this registry to its owner",
-    Reason.SHADOWED: "remove the other directory: containerd looks there first",
+    Reason.SHADOWED: "remove the other directory: the runtime looks there first",
     Reason.SYMLINK_REFUSED: "replace the link by what it leads to: here none is followed",
     Reason.UNLINKED: "restart the agent, so that the directory is mounted anew",
     Reason.READ_ONLY_FILE_SYSTEM: "mount it writable, or leave this node out of the DaemonSet",
@@ -223,6 +228,14 @@ REMEDIES: dict[Reason, str] = {
     ),
     Reason.NAME_RESOLVES_TO_LOOPBACK: (
         "remove the name from the node's /etc/hosts and DNS, or use CRI-O 1.35 or later"
+    ),
+    Reason.CLASSIC_IMAGE_STORE: (
+        "let Docker 28 or later use the containerd image store (daemon.json: "
+        '`"features": {"containerd-snapshotter": true}`; images are pulled anew), or let the '
+        "node's own DNS know the name"
+    ),
+    Reason.INSECURE_REGISTRY: (
+        "take the address out of dockerd's insecure-registries: with it nothing is verified"
     ),
     Reason.RUNTIME_UNREACHABLE: "check that the runtime is running and its socket is mounted",
     Reason.RUNTIME_TIMEOUT: "see why the runtime hangs: its log, the node's load; or restart it",

@@ -13,9 +13,6 @@ from agent.planning.listen_address import ListenAddress, parse_listen_address
 from agent.planning.model import HostPath
 from agent.planning.trust_reference import TrustReference, parse_trust_reference
 
-NOT_YET = {
-    "docker": "Docker is not supported by this version",
-}
 _DURATION = re.compile(r"(?P<amount>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h|d)")
 MAX_SECONDS = 10 * 365 * 86400.0
 MIN_INTERVAL_SECONDS = 1.0  # or one pass would chase the other
@@ -34,8 +31,9 @@ def choice(*allowed: str) -> Callable[[str], str]:
 
     def convert(text: str) -> str:
         if text not in allowed:
-            known = NOT_YET.get(text, f"{text!r} is not known")
-            raise argparse.ArgumentTypeError(f"{known}; use one of: {', '.join(allowed)}")
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not known; use one of: {', '.join(allowed)}"
+            )
         return text
 
     return convert

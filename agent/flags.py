@@ -127,8 +127,8 @@ FLAGS = (
         name="runtime",
         metavar="NAME",
         default="auto",
-        convert=choice("auto", "containerd", "crio"),
-        help="the container runtime: auto, containerd, crio",
+        convert=choice("auto", "containerd", "crio", "docker"),
+        help="the container runtime: auto (default), containerd, crio, docker",
     ),
     Flag(
         name="layout",

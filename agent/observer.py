@@ -6,9 +6,10 @@ from typing import TypeAlias
 
 from agent.errors import NodeTrouble
 from agent.planning import removal
+from agent.planning.docker_settings import DockerSettings
 from agent.planning.layout_choice import usual_roots
 from agent.planning.ledger import Ledger
-from agent.planning.model import Folder, FoundFolder, RegistriesConf
+from agent.planning.model import Folder, FoundFolder, RegistriesConf, RuntimeView
 from agent.planning.node_view import BACKUP, NodeView, folders_to_read
 from agent.planning.registries_conf import USUAL
 from agent.ports import HostFiles, Runtime, State
@@ -51,6 +52,7 @@ class Observer:
         hosts: Iterable[str] = (),
         settled: bool = False,
         conf: RegistriesConf | None = None,
+        docker: DockerSettings | None = None,
     ) -> NodeView:
         """All that stands where it concerns us. Raises NodeTrouble."""
         for root in roots:
@@ -69,15 +71,21 @@ class Observer:
             ledger=ledger,
             settled=settled,
             registries_conf=conf,
+            docker=docker,
         )
 
-    def roots_to_search(self) -> tuple[Folder, ...]:
-        """Where files of ours may be, also where nothing but their content tells."""
-        usual = {root: self.files.read(root) for root in (*usual_roots(), *USUAL.folders)}
+    def find_runtime(self) -> RuntimeView | None:
+        """The runtime; None where the node does not tell which it is."""
         try:
-            return removal.roots_to_search(self.runtime.observe().roots, usual=usual)
+            return self.runtime.observe()
         except NodeTrouble:
-            return removal.roots_to_search((), usual=usual)
+            return None
+
+    def roots_to_search(self, runtime: RuntimeView | None) -> tuple[Folder, ...]:
+        """Where files of ours may be, also where nothing but their content tells."""
+        present = runtime.roots if runtime else ()
+        places = dict.fromkeys((*present, *usual_roots(), *USUAL.folders))
+        return removal.roots_to_search({root: self.files.read(root) for root in places})
 
     def _node_state(self, folders: tuple[Folder, ...]) -> NodeState:
         """What can be seen cheaply of all that a pass looks at."""

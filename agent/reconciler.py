@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from agent.applier import Applied, Applier, nothing_done
-from agent.errors import ClusterTrouble, NodeTrouble, Problem, Reason
+from agent.errors import ClusterTrouble, NodeTrouble, Problem
 from agent.observer import Observer
 from agent.planning.answers import Answers, Unanswered
-from agent.planning.config_turn import foreign_hosts
 from agent.planning.describe import describe_step, files_written
 from agent.planning.desires import Desires, Rules, desires_of
 from agent.planning.known_good import KnownGood, remember
@@ -22,13 +21,13 @@ from agent.planning.model import ClusterView, RuntimeView
 from agent.planning.node_view import NodeView, needs_restart, roots_in_use
 from agent.planning.outcome import Outcome, RegistryStatus
 from agent.planning.plan import Plan, make_plan
-from agent.planning.registries_conf import USUAL
-from agent.planning.removal import Removal, plan_removal
+from agent.planning.removal import Removal
 from agent.planning.sheet import Occasion
 from agent.planning.standing import as_it_stands
 from agent.planning.steps import Step, folders_of
 from agent.ports import Clock, ConfigTurn, HostFiles, Probe, Runtime, Services, Source, State
 from agent.probing import probe_all
+from agent.remover import Remover
 from agent.verifier import Verified, Verifier
 
 
@@ -74,6 +73,7 @@ class Reconciler:
             runtime=self.runtime,
             clock=self.clock,
             stop=self.stop,
+            may_reload=self.may_reload,
         )
         self.observer = Observer(files=self.files, state=self.state, runtime=self.runtime)
         self.verifier = Verifier(
@@ -102,6 +102,7 @@ class Reconciler:
             hosts=hosts,
             settled=runtime.settled,
             conf=runtime.registries_conf,
+            docker=runtime.docker,
         )
         occasion = Occasion(
             now=self.clock.now(),
@@ -142,24 +143,14 @@ class Reconciler:
         return self.observer.moved()
 
     def remove(self) -> Removal:
-        """Put the node back: undo all that is still ours, the record last. Raises NodeTrouble.
-
-        The ledger is enough; the runtime's roots and the usual ones are searched too, for files
-        of ours that a lost ledger no longer knows.
-        """
-        with self.state.exclusive():
-            roots = self.observer.roots_to_search()
-            node = self.observer.look(self.observer.load_ledger(), roots=roots, conf=USUAL)
-            removal = plan_removal(node, USUAL, may_reload=self.may_reload)
-            kept = self.turn.undo(needed=bool(foreign_hosts(node, removal)))
-            applied = self.applier.apply(
-                removal.steps, ledger=removal.ledger, known=node.ledger, roots=roots
-            )
-            for problem in (*applied.refused, *removal.unread):
-                if problem.reason is not Reason.NEEDS_RELOAD:
-                    raise NodeTrouble(problem)
-            self.state.remove_all()  # under the lock: the next pass begins with a new record
-        return replace(removal, left=(*removal.left, *applied.refused, *kept))
+        """Put the node back: undo all that is still ours, the record last. Raises NodeTrouble."""
+        return Remover(
+            observer=self.observer,
+            applier=self.applier,
+            state=self.state,
+            runtime=self.runtime,
+            turn=self.turn,
+        ).remove()
 
     def turn_on(self) -> str:
         """Turn on config_path where the runtime does without; what was done, empty for nothing.

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from agent.errors import Problem, Reason
 from agent.planning.answers import Answers
 from agent.planning.desires import Desires
+from agent.planning.docker_settings import DockerSettings
 from agent.planning.evidence import ProbeResult, ProbeStep, Proof
 from agent.planning.model import RegistryName, Route, RuntimeView
-from agent.planning.node_auth import asks_who_pulls, auth_entry
+from agent.planning.node_auth import asks_who_pulls, auth_entry, docker_may_not_say_who_pulls
 from agent.planning.outcome import RegistryStatus
 from agent.planning.plan import Plan
 from agent.planning.proxies import goes_by_proxy
@@ -93,7 +94,9 @@ class Verifier:
         ]
         names = sorted({desire.registry for desire in desires.wanted} | set(plan.routes))
         return Verified(
-            registries=tuple(self._status(name, plan, probes.get(name)) for name in names),
+            registries=tuple(
+                self._status(name, plan, probes.get(name), runtime.docker) for name in names
+            ),
             problems=tuple(dict.fromkeys(problems)),  # a runtime hangs for every host alike
             working={name: plan.routes[name] for name in working},
         )
@@ -129,7 +132,7 @@ class Verifier:
         spread = 1 + random.uniform(-PROOF_JITTER, PROOF_JITTER)  # noqa: S311 - no secret, a herd
         for host, proof in proofs.items():
             kept[host] = _Kept(
-                proof=_of_route(proof, routes[host]),
+                proof=_of_route(proof, host, routes[host], runtime.docker),
                 route=routes[host],
                 identity=runtime.identity,
                 until=now + PROOF_SECONDS * spread,
@@ -159,10 +162,21 @@ class Verifier:
     def _goes_by_proxy(self, host: str, runtime: RuntimeView) -> bool:
         """Whether the runtime's unit sends it to a proxy; systemd is asked once for each pass."""
         if self._proxies is None:
-            self._proxies = self.services.proxies(pid=runtime.pid) if runtime.pid else {}
+            self._proxies = self._environment(runtime)
         return goes_by_proxy(self._proxies, self._proofs[host].route.endpoint)
 
-    def _status(self, name: RegistryName, plan: Plan, probe: ProbeResult | None) -> RegistryStatus:
+    def _environment(self, runtime: RuntimeView) -> Mapping[str, str]:
+        if runtime.docker is not None:
+            return runtime.docker.proxies
+        return self.services.proxies(pid=runtime.pid) if runtime.pid else {}
+
+    def _status(
+        self,
+        name: RegistryName,
+        plan: Plan,
+        probe: ProbeResult | None,
+        docker: DockerSettings | None,
+    ) -> RegistryStatus:
         route, hosts = plan.routes.get(name), plan.hosts.get(name, ())
         reached = probe.reached if probe else frozenset[ProbeStep]()
         proofs = [self._proofs[host].proof for host in hosts if host in self._proofs]
@@ -179,12 +193,21 @@ class Verifier:
             strict_reason=probe.strict_reason if probe else None,
             anchors=route.anchors if route else (),
             auth_entry=auth_entry(route.endpoint) if route and refused else "",
+            anonymous_only=any(
+                docker_may_not_say_who_pulls(docker, proof.detail) for proof in proofs
+            ),
         )
 
 
-def _of_route(proof: Proof, route: Route) -> Proof:
-    """The proof, unless the runtime got its answer from another endpoint than it should ask."""
-    if not proof.effective or proof.authority in {"", route.endpoint.authority}:
+def _of_route(proof: Proof, host: str, route: Route, docker: DockerSettings | None) -> Proof:
+    """The proof, unless the runtime got its answer unverified, or from another endpoint."""
+    if not proof.effective:
+        return proof
+    address, port = str(route.endpoint.address), route.endpoint.port
+    if docker is not None and not docker.verifies(host=host, address=address, port=port):
+        detail = f"dockerd is told not to verify {route.endpoint.url} (insecure-registries)"
+        return Proof(reason=Reason.INSECURE_REGISTRY, detail=detail)
+    if proof.authority in {"", route.endpoint.authority}:
         return proof
     return Proof(reason=Reason.RUNTIME_IGNORES_FILES, detail=f"it still asks {proof.authority}")
 

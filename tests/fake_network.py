@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from agent.errors import NodeTrouble, Problem, Reason
+from agent.planning.docker_settings import DockerSettings
 from agent.planning.evidence import ProbeResult, ProbeStep, Proof
 from agent.planning.model import (
     CA_FILE,
@@ -17,9 +18,12 @@ from agent.planning.model import (
     Route,
     RuntimeView,
 )
+from agent.planning.node_view import DOCKER_ROOT
 from agent.planning.pem import find_certificates
 from agent.planning.registries_conf import USUAL
 from tests.fakes import FakeHostFiles
+
+CLASSIC_STORE = DockerSettings(trust_only=True)
 
 
 @dataclass(slots=True)
@@ -65,6 +69,7 @@ class FakeCrio:
     files: FakeHostFiles
     network: Network
     conf: RegistriesConf = USUAL
+    pid: int | None = 7
     loaded: dict[str, str] = field(default_factory=dict)
     deaf: NodeTrouble | None = None
     answer: Proof | None = None
@@ -74,7 +79,7 @@ class FakeCrio:
         return RuntimeView(
             kind="crio",
             version="1.36.3",
-            pid=7,
+            pid=self.pid,
             socket=HostPath("/var/run/crio/crio.sock"),
             config_file=HostPath("/etc/crio/crio.conf"),
             roots=(),
@@ -108,6 +113,54 @@ class FakeCrio:
         if self.network.works(f"https://{place.removesuffix(':443')}", ders):
             return Proof(reason=None, detail="manifest unknown", authority=place)
         return Proof(reason=Reason.PULL_FAILED, detail="x509", authority=place)
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeDocker:
+    """Reads the fake disk as Docker's classic image store would: CAs by hostname, at every pull.
+
+    `names` are the URLs that the node itself finds behind a hostname; most nodes find none.
+    """
+
+    files: FakeHostFiles
+    network: Network
+    settings: DockerSettings = CLASSIC_STORE
+    names: dict[str, str] = field(default_factory=dict)
+
+    def observe(self) -> RuntimeView:
+        return RuntimeView(
+            kind="docker",
+            version="20.10.24",
+            pid=7,
+            socket=HostPath("/var/run/docker.sock"),
+            config_file=HostPath("/etc/docker/daemon.json"),
+            roots=(DOCKER_ROOT,),
+            identity=f"docker {self.settings}",
+            settled=True,
+            layout="kubeadm",
+            docker=self.settings,
+        )
+
+    def signature(self) -> Hashable:
+        return str(self.settings)
+
+    def reload(self) -> None:
+        """It reads its files at every pull."""
+
+    def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:  # noqa: ARG002 - the port's
+        return {host: self.pull(host) for host in hosts}
+
+    def pull(self, host: str) -> Proof:
+        """What the pull of an absent tag meets now."""
+        if not self.settings.trust_only:
+            reader = FakeRuntime(files=self.files, network=self.network, roots=(DOCKER_ROOT,))
+            return reader.pull(host)
+        if host not in self.names:
+            return Proof(reason=Reason.CLASSIC_IMAGE_STORE, detail=f"lookup {host}: no such host")
+        ca = self.files.tree.get(f"{DOCKER_ROOT.child(host).path}/{CA_FILE}") or b""
+        if self.network.works(self.names[host], tuple(find_certificates(ca.decode("latin-1")))):
+            return Proof(reason=None, detail="manifest unknown")
+        return Proof(reason=Reason.PULL_FAILED, detail="x509: unknown authority")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -34,6 +34,7 @@ class Way(StrEnum):
     DROP_IN = "a drop-in, reloaded"
     WATCHED = "a drop-in and `auto_reload_registries`"
     CRIO_FILES = "the files that CRI-O gets"
+    CA_ALONE = "the CA alone, where the node's DNS knows the name"
 
 
 def record(*, runtime: str, version: str, way: Way) -> None:

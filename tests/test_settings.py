@@ -159,7 +159,7 @@ REFUSED = {
     "trust-bundle": ["secret:a/b", "configmap:a", "a=", "a=b", "file:"],
     "cluster-domain": ["cluster..local", "Cluster.local"],
     "host-root": ["/nowhere/at/all", "/dev/null"],
-    "runtime": ["docker", "podman"],
+    "runtime": ["dockerd", "podman"],
     "layout": ["openwrt"],
     "disrupt": ["always"],
     "listen": ["9808", ":9808", "127.0.0.1", "127.0.0.1:65536", "::1:9808"],
@@ -196,9 +196,11 @@ def test_a_switch_takes_true_or_false(capsys: pytest.CaptureFixture[str]) -> Non
     assert "'yes' is neither true nor false" in refusal(capsys, APPLY_HELD="yes")
 
 
-def test_what_comes_later_is_said_to_come_later(capsys: pytest.CaptureFixture[str]) -> None:
-    told = refusal(capsys, "--runtime", "docker")
-    assert "Docker is not supported by this version; use one of: auto, containerd, crio" in told
+def test_a_word_that_is_not_known_is_told_with_those_that_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = refusal(capsys, "--runtime", "podman")
+    assert "'podman' is not known; use one of: auto, containerd, crio, docker" in told
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from agent.planning.steps import Step
 from agent.planning.trust_bundle import render_trust_file
 from agent.reconciler import Examination, Reconciler
 from tests.anchors import anchor, ders, pem
-from tests.fake_network import FakeCrio, FakeProbe, FakeRuntime, Network
+from tests.fake_network import FakeCrio, FakeDocker, FakeProbe, FakeRuntime, Network
 from tests.fakes import (
     FakeClock,
     FakeHostFiles,
@@ -113,6 +113,8 @@ class World:
     probe: FakeProbe = field(init=False)
     runtime: FakeRuntime = field(init=False)
     crio: FakeCrio | None = None
+    may_reload: bool = True
+    docker: FakeDocker | None = None
     agent: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,6 +124,8 @@ class World:
         self.probe = FakeProbe(network=self.network)
         if self.crio is not None:
             self.crio.files, self.crio.network = self.files, self.network
+        if self.docker is not None:
+            self.docker.files, self.docker.network = self.files, self.network
         self.runtime = FakeRuntime(files=self.files, network=self.network, roots=self.roots)
         self.restart()
 
@@ -131,7 +135,7 @@ class World:
             source=self.source,
             files=self.files,
             state=self.state,
-            runtime=self.crio or self.runtime,
+            runtime=self.crio or self.docker or self.runtime,
             turn=self.turn,
             services=self.services,
             probe=self.probe,
@@ -139,6 +143,7 @@ class World:
             rules=self.rules,
             withdraw_after=WITHDRAW_AFTER,
             stop=self.stop,
+            may_reload=self.may_reload,
         )
 
     def ask(self, *services: ServiceObject, trust: BundleObject | None = None) -> None:

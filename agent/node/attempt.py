@@ -106,7 +106,7 @@ class Attempt:
     def get(self, connection: socket.socket, site: Site, path: str) -> Answer:
         """Send `GET path` over the connection. Raises BlockedError."""
         client = http.client.HTTPConnection(site.name, site.port)
-        client.sock = cast("socket.socket", _Bounded(connection, self))
+        client.sock = cast("socket.socket", Bounded(connection, self))
         headers = {"Host": site.authority, "User-Agent": USER_AGENT, "Connection": "close"}
         try:
             client.request("GET", path, headers=headers)
@@ -141,7 +141,7 @@ class Attempt:
         return ", ".join(f"{kind}:{name}" for kind, name in names) or "nothing at all"
 
 
-class _Bounded:
+class Bounded:
     """As much of a socket as http.client uses, each operation within what is left of the time."""
 
     def __init__(self, connection: socket.socket, attempt: Attempt) -> None:
@@ -149,10 +149,12 @@ class _Bounded:
         self._attempt = attempt
 
     def sendall(self, data: bytes) -> None:
+        """Raises TimeoutError."""
         self._connection.settimeout(self._attempt.remaining())
         self._connection.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
+        """What is read from raises TimeoutError too."""
         return io.BufferedReader(_Reader(self._connection, self._attempt))
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ changes with either, so that a proof is asked for anew.
 
 import posixpath
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -22,8 +22,8 @@ from typing import Protocol
 
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.containerd_config_reader import Configuration, State, read_configuration, state_of
-from agent.node.daemon_finder import DEFAULT_CONFIG, DaemonFinder, is_told, main_file
-from agent.node.processes import Daemon, start_time, started_at
+from agent.node.daemon_finder import AT_REST, DaemonFinder, Rest, is_told, main_file
+from agent.node.processes import Daemon, booted_at, start_time, started_at
 from agent.planning.containerd_config import find_registry_directories
 from agent.planning.containerd_config_file import clean
 from agent.planning.containerd_merge import DEFAULT_SOCKET, merge, parse_version
@@ -32,8 +32,11 @@ from agent.planning.model import Folder, HostPath, RuntimeView
 
 KIND = "containerd"
 NANOSECONDS = 1_000_000_000
-CLOCK_SECONDS = 2.0
-"""How far apart a file's time and a process's start must be: /proc counts the boot in seconds."""
+CLOCK_SECONDS = 0.05
+"""How far apart a file's time and a process's start must be: both are told in ticks of 10 ms.
+
+No more than needed: a package writes its configuration right before it starts the runtime.
+"""
 RACY_NANOSECONDS = 100_000_000  # the kernel's tick is 4 or 10 ms
 
 
@@ -76,39 +79,44 @@ class _Known:
     version: str = ""
     silence: Problem | None = None
     socket: HostPath = DEFAULT_SOCKET
-    watched: tuple[HostPath, ...] = (DEFAULT_CONFIG,)
+    watched: tuple[HostPath, ...] = (AT_REST.config,)
     roots: tuple[Folder, ...] = ()
 
 
 class ContainerdRuntime:
     """The node's containerd. `observe` and `prove` for one thread, `signature` for any."""
 
-    def __init__(self, host_root: Path, *, cri: CriAdapter) -> None:
+    def __init__(
+        self, host_root: Path, *, cri: CriAdapter, booted_at: Callable[[], float] = booted_at
+    ) -> None:
         self._host_root = host_root
+        self._booted_at = booted_at
         self._finder = DaemonFinder(host_root)
         self._cri = cri
         self._known = _Known()
         self._kept: _Kept | None = None
+        self._rest = AT_REST
 
     def running(self) -> bool:
         """Whether one runs that serves this node. Raises NodeTrouble when /proc cannot be read."""
         daemon = self._finder.find()
         return daemon is not None and not daemon.nested
 
-    def left_traces(self, socket: HostPath = DEFAULT_SOCKET) -> bool:
+    def left_traces(self, rest: Rest = AT_REST) -> bool:
         """Whether there is a socket, or a place for its configuration."""
-        places = (socket, HostPath(posixpath.dirname(DEFAULT_CONFIG)))
+        places = (rest.socket, HostPath(posixpath.dirname(rest.config)))
         return any(state_of(self._host_root, place) for place in places)
 
-    def observe(self) -> RuntimeView:
-        """Which containerd, and where it reads per-registry files.
+    def observe(self, rest: Rest = AT_REST) -> RuntimeView:
+        """Which containerd, and where it reads per-registry files; in `rest` while none runs.
 
         With a configuration that it would not start with, the roots are those seen last, for the
         running one still has the old configuration, or none. Raises NodeTrouble:
         no-runtime-found, or what the kernel refused.
         """
         daemon = self._finder.find()
-        kept = self._kept
+        kept = self._kept if rest == self._rest else None
+        self._rest = rest
         if kept is not None and (kept.daemon, kept.signature) == (daemon, self.signature()):
             return kept.view
         began = time.time_ns()
@@ -163,16 +171,18 @@ class ContainerdRuntime:
 
     def _read(self, daemon: Daemon | None) -> Configuration:
         version = parse_version(self._known.version)
-        return read_configuration(
-            self._host_root, main_file(daemon), required=is_told(daemon), version=version
-        )
+        main = main_file(daemon, self._rest)
+        return read_configuration(self._host_root, main, required=is_told(daemon), version=version)
 
     def _socket(self, daemon: Daemon | None, configuration: Configuration) -> HostPath:
         """Where CRI is served. Raises NodeTrouble when it is nowhere."""
         files, main = configuration.files, configuration.main
         effective = merge(files, version=parse_version(self._known.version))
         socket = clean(daemon.address) if daemon and daemon.address else effective.socket
-        if daemon is None and not files and not self.left_traces(socket):
+        if daemon is None and socket == DEFAULT_SOCKET:
+            socket = self._rest.socket
+        rest = Rest(config=main, socket=socket)
+        if daemon is None and not files and not self.left_traces(rest):
             raise self._not_found(f"no containerd runs, and neither {main} nor {socket} exists")
         if not effective.serves_cri:
             raise self._not_found(f"the only containerd has its CRI plugin disabled, in {main}")
@@ -243,11 +253,10 @@ class ContainerdRuntime:
         starts, has the clock's time of then. Both must be later than every change: the one is
         wrong after a step forward, the other after a step back.
         """
-        began = started_at(self._host_root / "proc", daemon) if daemon else None
         made = state_of(self._host_root, socket)
-        if began is None or made is None:
+        if daemon is None or made is None:
             return False
-        began = min(began, made[-1] / NANOSECONDS)
+        began = min(started_at(daemon, boot=self._booted_at()), made[-1] / NANOSECONDS)
         places = {*watched, *(HostPath(posixpath.dirname(path)) for path in watched)}
         states = [state_of(self._host_root, place) for place in places]
         changed = [state[-1] / NANOSECONDS for state in states if state is not None]
@@ -256,7 +265,8 @@ class ContainerdRuntime:
     def _view_of_broken(self, daemon: Daemon | None, problem: Problem) -> RuntimeView:
         known = self._known
         broken = HostPath(problem.where)
-        watched = tuple(dict.fromkeys((main_file(daemon), broken, *known.watched)))
+        main = main_file(daemon, self._rest)
+        watched = tuple(dict.fromkeys((main, broken, *known.watched)))
         socket = clean(daemon.address) if daemon and daemon.address else known.socket
         self._known = replace(known, daemon=daemon, socket=socket, watched=watched)
         return RuntimeView(
@@ -264,7 +274,7 @@ class ContainerdRuntime:
             version=known.version,
             pid=daemon.pid if daemon else None,
             socket=socket,
-            config_file=main_file(daemon),
+            config_file=main,
             roots=known.roots,
             identity=_digest(daemon, known.version, problem, state_of(self._host_root, broken)),
             problems=(problem,),

@@ -4,6 +4,7 @@ Its drop-ins are read when it starts and when it is reloaded, its certificates a
 it really goes by only a pull can show, and its words name the endpoint that it asked.
 """
 
+import posixpath
 import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -21,12 +22,15 @@ from agent.node.systemd import Systemd
 from agent.planning.containerd_merge import parse_version
 from agent.planning.evidence import Proof
 from agent.planning.model import HostPath, RuntimeView
-from agent.planning.registries_conf import CONTAINERS, USUAL, read_others
+from agent.planning.registries_conf import MAIN, USUAL, read_others
 
 KIND = "crio"
 NAME_IN_CRI = "cri-o"
 USERS_OWN = HostPath("/root/.config/containers/registries.conf")
 """Beside it nothing in /etc is read; the drop-ins in the directory named after it win over ours."""
+USERS_CERTIFICATES = HostPath("/root/.config/containers/certs.d")
+"""A directory of an endpoint in it is taken instead of ours, whatever is in it, even nothing
+(containers/image, docker/docker_client.go, dockerCertDir; shown on CRI-O 1.36)."""
 LOOPBACK_IS_VERIFIED_FROM = (1, 35, 0)
 RELOAD_SECONDS = 0.5
 """What it gets to read its drop-ins after it was told to: it does so a moment later, and silently.
@@ -55,6 +59,7 @@ class CrioRuntime:
         self._version_of: tuple[Daemon, State] | None = None
         self._version = ""
         self._watched: tuple[HostPath, ...] = ()
+        self._refused: Problem | None = None
 
     def running(self) -> bool:
         """Whether a CRI-O runs on this node. Raises NodeTrouble when /proc cannot be read."""
@@ -65,9 +70,10 @@ class CrioRuntime:
         daemon = self._daemon = self._remembered.find()
         config = read_crio_config(self._host_root, daemon.options if daemon else {})
         silence = self._learn_version(daemon, config.socket)
-        theirs = (HostPath(f"{CONTAINERS}/registries.conf"), *self._drop_ins_of_others())
+        theirs = (MAIN, *self._drop_ins_of_others())
         others = read_others(read_files(self._host_root, theirs))
-        self._watched = (*config.files, *theirs, config.socket)
+        self._refused = next(iter(others.problems), None)
+        self._watched = (*config.files, *theirs, USERS_CERTIFICATES, config.socket)
         return RuntimeView(
             kind=KIND,
             version=self._version,
@@ -80,7 +86,10 @@ class CrioRuntime:
             settled=daemon is not None,
             silence=silence,
             registries_conf=replace(
-                USUAL, prefixes=others.prefixes, reloads_itself=config.reloads_itself
+                USUAL,
+                prefixes=others.prefixes,
+                preferred=self._preferred(),
+                reloads_itself=config.reloads_itself,
             ),
         )
 
@@ -103,10 +112,16 @@ class CrioRuntime:
         return {host: self._unless_loopback(host, proof) for host, proof in proofs.items()}
 
     def reload(self) -> None:
-        """Let it read its drop-ins. Raises NodeTrouble (needs-reload) when it cannot be told to."""
+        """Let it read its drop-ins.
+
+        Raises NodeTrouble: needs-reload when it cannot be told to; registries-conf-broken when it
+        would refuse them all for one that was broken when it was last observed, and say nothing.
+        """
         daemon = self._daemon
         if daemon is None:
             return  # it reads them when it starts
+        if self._refused is not None:
+            raise NodeTrouble(self._refused)
         if refusal := self._systemd.reload(pid=daemon.pid):
             raise NodeTrouble(
                 Problem(
@@ -153,6 +168,11 @@ class CrioRuntime:
             return ()
         detail = "CRI-O, which runs as root, reads it instead of all that is in /etc/containers"
         return (Problem(reason=Reason.USER_REGISTRIES_CONF, where=USERS_OWN, detail=detail),)
+
+    def _preferred(self) -> Mapping[str, HostPath]:
+        """Directories of certificates that go before ours, if we see root's home at all."""
+        found = matching_paths(self._host_root, f"{USERS_CERTIFICATES}/*")
+        return {posixpath.basename(path): path for path in found}
 
     def _identity(self, daemon: Daemon | None) -> str:
         states = [state_of(self._host_root, path) for path in self._watched]

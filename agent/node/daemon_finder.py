@@ -7,6 +7,7 @@ be read from here. Of those that are left, one that was given a configuration on
 goes before a bare one, for whoever brings a containerd of his own tells it so; then the oldest.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import NodeTrouble
@@ -14,10 +15,21 @@ from agent.node.containerd_config_reader import read_configuration
 from agent.node.processes import Daemon, containerd_options, find_daemons
 from agent.node.remembered_daemon import RememberedDaemon
 from agent.planning.containerd_config_file import clean
-from agent.planning.containerd_merge import merge
+from agent.planning.containerd_merge import DEFAULT_SOCKET, merge
 from agent.planning.model import HostPath
 
 DEFAULT_CONFIG = HostPath("/etc/containerd/config.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """Where a containerd has its files while none runs that could tell."""
+
+    config: HostPath = DEFAULT_CONFIG
+    socket: HostPath = DEFAULT_SOCKET
+
+
+AT_REST = Rest()
 
 
 class DaemonFinder:
@@ -49,9 +61,11 @@ class DaemonFinder:
         return daemon.nested, not serves_cri, not readable, not is_told(daemon)
 
 
-def main_file(daemon: Daemon | None) -> HostPath:
-    """Its config.toml: as its command line says, else the default."""
-    return clean(daemon.config) if daemon and daemon.config else DEFAULT_CONFIG
+def main_file(daemon: Daemon | None, rest: Rest = AT_REST) -> HostPath:
+    """Its config.toml: as its command line says, else the default, or where it is at rest."""
+    if daemon is None:
+        return rest.config
+    return clean(daemon.config) if daemon.config else DEFAULT_CONFIG
 
 
 def is_told(daemon: Daemon | None) -> bool:

@@ -5,6 +5,7 @@ Only what root without capabilities may read of a foreign process is read: `comm
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,14 +62,18 @@ def start_time(proc: Path, pid: int) -> int | None:
     return None if fields[0] in {"Z", "X"} else int(fields[_START_TIME - _STATE])
 
 
-def started_at(proc: Path, daemon: Daemon) -> float | None:
-    """When the daemon was started, in seconds since 1970, a second or so off; None if untold."""
-    try:
-        lines = (proc / "stat").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    boot = [float(line.split()[1]) for line in lines if line.startswith("btime ")]
-    return boot[0] + daemon.start_time / os.sysconf("SC_CLK_TCK") if boot else None
+def booted_at() -> float:
+    """When the kernel booted, in seconds since 1970 as its clock is now.
+
+    The clock is read first: who is held up between the two takes the boot for earlier, not later.
+    """
+    now = time.time()
+    return now - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def started_at(daemon: Daemon, *, boot: float) -> float:
+    """When the daemon was started, in seconds since 1970 like `boot`, and not a tick later."""
+    return boot + daemon.start_time / os.sysconf("SC_CLK_TCK")
 
 
 def containerd_options(arguments: Sequence[str]) -> dict[str, str] | None:

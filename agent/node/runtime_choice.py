@@ -1,27 +1,30 @@
 """Which of the runtimes on a node is the kubelet's: as `--runtime` says, else as the node shows.
 
-Where only one runs it is that one. Where containerd and CRI-O both do, or CRI-O has ended beside
-a containerd, the kubelet's own configuration names the socket. A node may get another runtime: it
-is chosen anew when the one that is known has ended, and once a minute.
+The kubelet names it by its endpoint, if it can be seen. Else it is Docker where cri-dockerd runs,
+which has no other use, and not where a mere dockerd does: that may be a person's, beside the
+kubelet's containerd. Of containerd and CRI-O it is the one that runs. A node may get another
+runtime: it is chosen anew when the one that is known has ended, and once a minute.
 """
 
-import re
 import time
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from agent.node.container_runtime import ContainerdRuntime
 from agent.node.containerd_config_reader import state_of
 from agent.node.crio_runtime import CrioRuntime
-from agent.node.seen_path import seen_path
+from agent.node.daemon_finder import AT_REST, Rest
+from agent.node.docker_runtime import DockerRuntime
+from agent.node.kubelet_runtime import kubelet_runtime
+from agent.node.node_trouble import node_trouble
+from agent.node.processes import find_daemons
 from agent.planning.evidence import Proof
 from agent.planning.model import HostPath, RuntimeView
 
 CHOICE_SECONDS = 60.0
-KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
-_ENDPOINT = re.compile(r"^containerRuntimeEndpoint:.*crio", re.MULTILINE)
-"""One line of a file that is YAML: no library, for the agent has none in this room."""
-_MAX_CHARACTERS = 1 << 20
+
+AnyRuntime: TypeAlias = ContainerdRuntime | CrioRuntime | DockerRuntime
 
 
 class RuntimeChoice:
@@ -34,6 +37,7 @@ class RuntimeChoice:
         setting: str,
         containerd: ContainerdRuntime,
         crio: CrioRuntime,
+        docker: DockerRuntime,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`setting` is that of `--runtime`."""
@@ -41,16 +45,26 @@ class RuntimeChoice:
         self._setting = setting
         self._containerd = containerd
         self._crio = crio
+        self._by_name: dict[str, AnyRuntime] = {
+            "containerd": containerd,
+            "crio": crio,
+            "docker": docker,
+        }
         self._monotonic = monotonic
-        self._chosen: ContainerdRuntime | CrioRuntime = containerd
+        self._chosen: AnyRuntime = containerd
         self._chosen_at = -CHOICE_SECONDS
 
-    def observe(self) -> RuntimeView:
-        """Which runtime, and what it reads. Raises NodeTrouble (no-runtime-found among others)."""
+    def observe(self, rest: Rest = AT_REST) -> RuntimeView:
+        """Which runtime, and what it reads. Raises NodeTrouble (no-runtime-found among others).
+
+        `rest` is where a containerd has its files while none runs.
+        """
         is_fresh = self._monotonic() - self._chosen_at < CHOICE_SECONDS
         if not (is_fresh and self._chosen.running()):
-            self._chosen = self._crio if self._is_crio() else self._containerd
+            self._chosen = self._by_name[self._name()]
             self._chosen_at = self._monotonic()
+        if isinstance(self._chosen, ContainerdRuntime):
+            return self._chosen.observe(rest)
         return self._chosen.observe()
 
     def signature(self) -> Hashable:
@@ -65,20 +79,23 @@ class RuntimeChoice:
         """Let it read its per-registry configuration again. Raises NodeTrouble (needs-reload)."""
         self._chosen.reload()
 
-    def _is_crio(self) -> bool:
+    def _name(self) -> str:
         if self._setting != "auto":
-            return self._setting == "crio"
+            return self._setting
+        # The kubelet's word holds while its runtime is being restarted too: what that reads must
+        # be there when it is back.
+        if told := kubelet_runtime(self._host_root):
+            return told
+        if self._is_cri_dockerd_there():
+            return "docker"
         if self._crio.running():
-            return not self._containerd.running() or self._kubelet_uses_crio()
-        if self._kubelet_uses_crio():
-            return True  # it is being restarted: what it reads must be there when it is back
-        there = state_of(self._host_root, HostPath("/etc/crio"))
-        return there is not None and not self._containerd.left_traces()
+            return "containerd" if self._containerd.running() else "crio"
+        is_crio_installed = state_of(self._host_root, HostPath("/etc/crio")) is not None
+        return "crio" if is_crio_installed and not self._containerd.left_traces() else "containerd"
 
-    def _kubelet_uses_crio(self) -> bool:
-        try:
-            path = seen_path(self._host_root, KUBELET_CONFIG)
-            with path.open(encoding="utf-8", errors="replace") as file:
-                return _ENDPOINT.search(file.read(_MAX_CHARACTERS)) is not None
-        except OSError:
-            return False
+    def _is_cri_dockerd_there(self) -> bool:
+        with node_trouble(where=HostPath("/proc"), doing="looking for cri-dockerd"):
+            found = find_daemons(
+                self._host_root / "proc", program="cri-dockerd", options=lambda _: {}
+            )
+        return any(not daemon.nested for daemon in found)

@@ -12,7 +12,6 @@ The directory is 0700 and its files are 0600. It may be wiped under a live agent
 written next makes it anew.
 """
 
-import json
 import os
 import threading
 from collections.abc import Hashable, Iterator
@@ -32,6 +31,7 @@ from agent.node.durable import (
 )
 from agent.node.host_root import HostRoot, child
 from agent.node.machine_id import machine_id
+from agent.node.made_parents import decode_parents, encode_parents
 from agent.node.node_lock import is_locked, try_lock
 from agent.node.node_trouble import node_trouble
 from agent.planning import known_good as views
@@ -202,11 +202,12 @@ class StateDirectory:
                 if place.missing:
                     return
                 with child(place.fd, ".") as directory:
-                    parents = _decode_parents(read_file(directory, MADE, limit=MAX_FILE_BYTES))
+                    made = read_file(directory, MADE, limit=MAX_FILE_BYTES)
                     for name in (VIEW, BROKEN_LEDGER, LEDGER, LOCK, ALIVE, MADE):
                         unlink(directory, half_made(name))
                         unlink(directory, name)
                     os.fsync(directory)
+            parents = decode_parents(made, of=self._folder)
             for folder in (self._folder, *reversed(parents)):
                 self._root.remove_empty(folder)
 
@@ -239,7 +240,7 @@ class StateDirectory:
         parents = self._root.missing(self._folder)[:-1]
         with self._root.make(self._folder, mode=FOLDER_MODE) as directory:
             if parents:
-                _write(directory, MADE, json.dumps([folder.path for folder in parents]))
+                _write(directory, MADE, encode_parents(parents))
             yield directory
 
     def _mark_alive(self) -> ExitStack | None:
@@ -288,12 +289,3 @@ def _pid(directory: int) -> str:
 def _size_of_record(directory: int) -> int:
     found = (look(directory, name) for name in (LEDGER, VIEW))
     return sum(info.st_size for info in found if info is not None)
-
-
-def _decode_parents(content: bytes | None) -> list[Folder]:
-    """The folders of made.json, outermost first; none when it is missing or damaged."""
-    try:
-        paths = [PurePosixPath(path) for path in json.loads(content or b"[]")]
-    except (ValueError, TypeError):
-        return []
-    return [Folder(base=HostPath(str(path.parent)), below=(path.name,)) for path in paths]

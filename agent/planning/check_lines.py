@@ -102,6 +102,8 @@ _REASONS: dict[Line, tuple[Reason, ...]] = {
         Reason.REALM_UNREACHABLE,
         Reason.RUNTIME_IGNORES_FILES,
         Reason.NAME_RESOLVES_TO_LOOPBACK,
+        Reason.CLASSIC_IMAGE_STORE,
+        Reason.INSECURE_REGISTRY,
         Reason.PULL_FAILED,
         Reason.PROXIED,
     ),

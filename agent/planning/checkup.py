@@ -85,7 +85,8 @@ def _runtime_check(runtime: RuntimeView, problems: Sequence[Problem]) -> Check:
     found = f"{runtime.kind} {runtime.version or 'of unknown version'}, {process}"
     if not problems:
         roots = " and ".join(place.path for place in runtime.places) or "nothing"
-        found = f"{found}, reads {roots}"
+        what = "the CAs alone in " if runtime.docker and runtime.docker.trust_only else ""
+        found = f"{found}, reads {what}{roots}"
     return Check(subject="runtime", found=found, problems=tuple(problems))
 
 
@@ -163,6 +164,11 @@ def _step_text(step: ProbeStep, status: RegistryStatus) -> str:
 
 def _secret_text(status: RegistryStatus) -> str:
     """What a person must do where a pod's pull secret never gets to the registry."""
+    if status.anonymous_only:
+        return (
+            "; it asks who pulls, and Docker keeps pull secrets from an address (needs-node-auth): "
+            "it can only be given what anybody may read"
+        )
     if not status.auth_entry:
         return ""
     return (

@@ -11,7 +11,8 @@ from enum import Enum, auto
 
 from agent.planning.ledger import content_hash
 from agent.planning.model import Folder, HostPath
-from agent.planning.node_view import NodeView
+from agent.planning.node_view import DOCKER_ROOT, NodeView
+from agent.planning.registries_conf import USUAL
 from agent.planning.removal import Removal
 from agent.planning.steps import RemoveFolder
 
@@ -84,8 +85,9 @@ def decode(text: str) -> Turn:
 
 
 def foreign_hosts(node: NodeView, removal: Removal) -> tuple[Folder, ...]:
-    """The directories of others that will be left in the runtime's roots, and need config_path."""
+    """The directories of others that will be left in containerd's roots, and need config_path."""
     gone = {step.folder for step in removal.steps if isinstance(step, RemoveFolder)}
     stay = {problem.where.rpartition("/")[0] for problem in removal.left}
-    folders = [root.child(name) for root in node.roots for name in node.names.get(root, ())]
+    roots = [root for root in node.roots if root not in (DOCKER_ROOT, *USUAL.folders)]
+    folders = [root.child(name) for root in roots for name in node.names.get(root, ())]
     return tuple(folder for folder in folders if folder not in gone or folder.path in stay)

@@ -13,16 +13,15 @@ from agent.planning.crio_drop_in import render_drop_in
 from agent.planning.crio_present import endpoint_folders, read_drop_in
 from agent.planning.ledger import adopt
 from agent.planning.model import CA_FILE, DROP_IN_FILE, Endpoint, RegistriesConf, Route
-from agent.planning.ownership import Foreign, Nobodys, Ours
+from agent.planning.ownership import Ours
 from agent.planning.sheet import Sheet
-from agent.planning.steps import CreateFolder, RemoveDropIn, RemoveFolder, ReplaceFile, WriteDropIn
-from agent.planning.trust_bundle import render_trust_file
+from agent.planning.steps import RemoveDropIn, RemoveFolder, WriteDropIn
 
 
 def write_files(sheet: Sheet, conf: RegistriesConf, routes: Mapping[str, Route]) -> bool:
     """The steps to these routes; whether the drop-in changes."""
     for endpoint, ders in _anchors(routes).items():
-        _write_anchors(sheet, conf, endpoint, ders)
+        sheet.write_anchors(conf.certificates.child(endpoint.authority), ders)
     before = read_drop_in(sheet.node, conf)
     entries = {host: route.endpoint for host, route in routes.items()}
     after = render_drop_in(entries) if entries else None
@@ -42,24 +41,6 @@ def drop_unused(sheet: Sheet, conf: RegistriesConf, routes: Mapping[str, Route])
     for folder, endpoint in endpoint_folders(sheet.node, conf):
         if endpoint not in used and isinstance(sheet.node.owner(folder), Ours):
             sheet.draft.removals.append(RemoveFolder(folder=folder, names=(CA_FILE,)))
-
-
-def _write_anchors(
-    sheet: Sheet, conf: RegistriesConf, endpoint: Endpoint, ders: tuple[bytes, ...]
-) -> None:
-    """The certificates that an endpoint is verified with."""
-    folder, content = conf.certificates.child(endpoint.authority), render_trust_file(ders)
-    match sheet.node.owner(folder):
-        case Nobodys():
-            step = CreateFolder(folder=folder, files=((CA_FILE, content),))
-            sheet.draft.anchors.append(step)
-        case Ours(files=there) as ours:
-            sheet.adopt(folder, ours)
-            if content != there.get(CA_FILE):
-                change = ReplaceFile(folder=folder, name=CA_FILE, content=content)
-                sheet.draft.anchors.append(change)
-        case Foreign(problem=problem):
-            sheet.report(problem)
 
 
 def _anchors(routes: Mapping[str, Route]) -> Mapping[Endpoint, tuple[bytes, ...]]:

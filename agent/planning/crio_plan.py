@@ -9,12 +9,12 @@ from functools import partial
 
 from agent.errors import Problem, Reason
 from agent.planning.crio_files import drop_unused, write_files
-from agent.planning.crio_present import certificates_of, in_the_way, read_routes
+from agent.planning.crio_present import certificates_of, in_the_way, read_entries, read_routes
 from agent.planning.desires import Desire, Desires
 from agent.planning.endpoint_choice import choose_endpoint
-from agent.planning.evidence import Proof
 from agent.planning.hostnames import registry_of
-from agent.planning.model import Endpoint, HostPath, RegistriesConf, RegistryName, Route
+from agent.planning.lingering import asks_elsewhere, not_forgotten, reload_forbidden, what_lingers
+from agent.planning.model import HostPath, RegistriesConf, RegistryName, Route
 from agent.planning.ownership import Foreign
 from agent.planning.revocation import without_revoked
 from agent.planning.sheet import Sheet
@@ -61,6 +61,9 @@ class DropIn:
             self.sheet.report(replace(owner.problem, registry=str(desire.registry)))
             self._keep_all(desire, present)
             return
+        if (other := self.conf.preferred.get(wanted.authority)) is not None:
+            detail = f"it is preferred to our directory {wanted.authority}"
+            self._report(desire, Reason.SHADOWED, detail, where=other)
         example = next(iter(present.values()), desire.proven)
         for host in hosts:
             decision = decide(
@@ -110,16 +113,26 @@ class DropIn:
         """The steps to what was decided. Raises Unanswered while the runtime must be asked.
 
         A reload is due when the drop-in changes, or when the runtime does not go by it yet. What
-        is no longer used goes once the runtime was seen to take every route that stands.
+        is no longer used goes once the runtime was seen to take every route that stands, and none
+        that has left.
         """
+        lingering = what_lingers(
+            self.sheet.node.ledger,
+            before=read_entries(self.sheet.node, self.conf),
+            after={*self.routes, *self.conf.prefixes},
+        )
         if write_files(self.sheet, self.conf, self.routes):
+            self.sheet.ledger = replace(self.sheet.ledger, lingering=lingering)
             self._reload(changed=True)
             return
         proven = self.sheet.occasion.proven
         unseen = [host for host, route in self.routes.items() if proven.get(host) != route]
+        self.sheet.answers.proofs_of([*unseen, *lingering])
         proofs = self.sheet.answers.proofs_of(unseen)
         endpoints = [self.routes[host].endpoint for host in unseen]
-        if any(map(_is_elsewhere, proofs, endpoints)):
+        lingering = not_forgotten(lingering, self.sheet.answers.proofs)
+        self.sheet.ledger = replace(self.sheet.ledger, lingering=lingering)
+        if lingering or any(map(asks_elsewhere, proofs, endpoints)):
             self._reload(changed=False)
         elif all(proof.effective for proof in proofs):
             drop_unused(self.sheet, self.conf, self.routes)
@@ -129,10 +142,7 @@ class DropIn:
         if self.sheet.occasion.may_reload:
             self.sheet.draft.routes.append(ReloadRuntime())
         elif not (changed and self.conf.reloads_itself):
-            detail = "CRI-O has not read it yet, and --disrupt none forbids to reload it"
-            self.sheet.report(
-                Problem(reason=Reason.NEEDS_RELOAD, where=self.conf.drop_in, detail=detail)
-            )
+            self.sheet.report(reload_forbidden(self.conf.drop_in))
 
     def _free(self, desire: Desire) -> Iterator[str]:
         """The hostnames that nobody else has configured; the others are reported."""
@@ -170,12 +180,6 @@ class DropIn:
                 registry=str(desire.registry),
             )
         )
-
-
-def _is_elsewhere(proof: Proof, endpoint: Endpoint) -> bool:
-    """Whether the runtime goes another way than the drop-in tells it to."""
-    asked_dns = proof.reason is Reason.RUNTIME_IGNORES_FILES
-    return asked_dns or proof.authority not in {"", endpoint.authority}
 
 
 def plan_drop_in(

@@ -65,7 +65,8 @@ class Draft:
     def leaves_nothing(self, standing: Iterable[Folder]) -> bool:
         """Whether no directory is left after the steps, of those of ours that stand now."""
         removed = {step.folder for step in self.removals if isinstance(step, RemoveFolder)}
-        return not self.routes and removed.issuperset(standing)
+        made = any(isinstance(step, CreateFolder) for step in self.anchors)
+        return not (made or self.routes) and removed.issuperset(standing)
 
     def remove_made(self, made: Iterable[Folder]) -> None:
         """The directories that we had to make for ours, innermost first."""

@@ -9,6 +9,7 @@ there instead. Sources are named by project and file; the first layout that matc
 from dataclasses import dataclass
 
 from agent.planning.containerd_config import CERTS_D, DEFAULT_CONFIG_PATH
+from agent.planning.containerd_merge import DEFAULT_SOCKET
 
 AUTO, DEFAULT_LAYOUT = "auto", "kubeadm"
 _LINE = f'config_path = "{CERTS_D}"'
@@ -18,59 +19,82 @@ _LINE = f'config_path = "{CERTS_D}"'
 class Layout:
     """One distribution. Every path is the node's own; a `*` in `told` stands for anything.
 
-    `config` is the runtime's configuration, `config_path` what the distribution sets there, empty
-    where it sets nothing. `told` are paths of the configuration or the socket by which a running
-    process gives it away; `markers` are paths that only this distribution has, `os_ids` the `ID`
-    of its os-release, `node_names` how its nodes' names begin.
-    `generated` says who writes the configuration anew and what to change instead, empty where it
-    is a person's to edit; `generated_at` limits that to one path. `shared_with` says who else
-    writes beside us; `unsupported` what to use on a node that cannot be served.
+    `config` is the runtime's configuration and `socket` where it listens, both of use while it
+    does not run; `config_path` is what the distribution sets there, empty where it sets nothing.
+    `told` are paths of the configuration or the socket by which a running process gives it away,
+    `told_by_many` those of several distributions, of which the one with markers is meant;
+    `markers` are paths that only this distribution has, `os_ids` the `ID` of its os-release,
+    `node_names` how its nodes' names begin. `data_dir` is the directory that its option
+    `--data-dir` moves, `moved_in` the files, a pattern among them, that may say so, the last wins.
+    `generated` says who writes the configuration anew and what to change instead (`{folder}` is
+    where the configuration is), empty where it is a person's to edit; `generated_at` limits that
+    to one path, `generated_mark` to a file with that line. `shared_with` says who else writes
+    beside us; `unsupported` what to use on a node that cannot be served.
     """
 
     name: str
     title: str
     config: str = "/etc/containerd/config.toml"
+    socket: str = DEFAULT_SOCKET
     config_path: str = ""
     told: tuple[str, ...] = ()
+    told_by_many: tuple[str, ...] = ()
     markers: tuple[str, ...] = ()
     os_ids: tuple[str, ...] = ()
     node_names: tuple[str, ...] = ()
+    data_dir: str = ""
+    moved_in: tuple[str, ...] = ()
     generated: str = ""
     generated_at: str = ""
+    generated_mark: str = ""
     shared_with: str = ""
     unsupported: str = ""
 
 
-def _rancher(name: str, title: str, *, units: tuple[str, ...], told: tuple[str, ...]) -> Layout:
+def _rancher(name: str, title: str, *, units: tuple[str, ...]) -> Layout:
     """k3s and RKE2 are one program here (k3s, pkg/agent/containerd/config.go)."""
-    folder = f"/var/lib/rancher/{name}/agent/etc/containerd"
+    data_dir, settings = f"/var/lib/rancher/{name}", f"/etc/rancher/{name}"
+    below = "agent/etc/containerd"
     return Layout(
         name=name,
         title=title,
-        config=f"{folder}/config.toml",
-        config_path=f"{folder}/certs.d",
-        told=(f"{folder}/*", f"*/{name}/agent/etc/containerd/config.toml", *told),
-        markers=(f"/etc/rancher/{name}",),
+        config=f"{data_dir}/{below}/config.toml",
+        socket="/run/k3s/containerd/containerd.sock",
+        config_path=f"{data_dir}/{below}/certs.d",
+        told=(f"{data_dir}/{below}/*", f"*/{name}/{below}/config.toml"),
+        told_by_many=(f"*/{below}/config.toml",),
+        markers=(settings,),
+        data_dir=data_dir,
+        moved_in=(
+            *(f"/etc/systemd/system/{unit}.env" for unit in units),
+            *(f"/etc/default/{unit.removesuffix('.service')}" for unit in units),
+            f"{settings}/config.yaml",
+            f"{settings}/config.yaml.d/*.yaml",
+            *(f"/etc/systemd/system/{unit}{more}" for unit in units for more in ("", ".d/*.conf")),
+        ),
         generated=(
             f"{title} writes it anew at every start, with config_path set unless a template of "
-            f"yours leaves it out: set it in {folder}/config-v3.toml.tmpl (config.toml.tmpl for "
+            "yours leaves it out: set it in {folder}/config-v3.toml.tmpl (config.toml.tmpl for "
             f"containerd 1.x), and restart {' or '.join(units)}"
         ),
         shared_with=(
-            f"{title} removes at its start the directories of hosts in /etc/rancher/{name}/"
-            "registries.yaml, and before September 2024 all of them; the agent writes ours again"
+            f"{title} removes at its start the directories of hosts in {settings}/registries.yaml, "
+            "and before September 2024 all of them; the agent writes ours again"
         ),
     )
 
 
+# Autopilot and Fargate are told by the node's name alone, the only trace there is: their admission
+# refuses the DaemonSet (GKE Warden: host network, host paths) or never starts it, so that an agent
+# there runs outside of its pod, and sees the Container-Optimized OS or Amazon Linux of any node.
 LAYOUTS = (
     Layout(
         name="gke-autopilot",
         title="GKE Autopilot",
         node_names=("gk3-",),
         unsupported=(
-            "Autopilot lets no pod write to a node; use a cluster or node pool in Standard mode, "
-            "or an Artifact Registry"
+            "Autopilot lets no pod write to a node, and refuses the DaemonSet at its admission; "
+            "use a cluster or node pool in Standard mode, or an Artifact Registry"
         ),
     ),
     Layout(
@@ -102,17 +126,13 @@ LAYOUTS = (
             "`apiclient set` with settings.container-registry and settings.pki"
         ),
     ),
-    _rancher("rke2", "RKE2", units=("rke2-server.service", "rke2-agent.service"), told=()),
-    _rancher(
-        "k3s",
-        "k3s",
-        units=("k3s.service", "k3s-agent.service"),
-        told=("*/agent/etc/containerd/config.toml",),  # --data-dir, of either
-    ),
+    _rancher("k3s", "k3s", units=("k3s.service", "k3s-agent.service")),
+    _rancher("rke2", "RKE2", units=("rke2-server.service", "rke2-agent.service")),
     Layout(
         name="k0s",
         title="k0s",
         config="/etc/k0s/containerd.toml",
+        socket="/run/k0s/containerd.sock",
         told=("/etc/k0s/*", "/run/k0s/*"),
         markers=("/etc/k0s",),
         generated=(
@@ -121,18 +141,37 @@ LAYOUTS = (
             '[plugins."io.containerd.cri.v1.images".registry], or before k0s 1.36 below '
             '[plugins."io.containerd.grpc.v1.cri".registry]: k0s restarts containerd itself'
         ),
+        generated_mark="# k0s_managed=true",  # a file without it is a person's (docs/runtime.md)
     ),
     Layout(
         name="microk8s",
         title="MicroK8s",
         config="/var/snap/microk8s/current/args/containerd.toml",
+        socket="/var/snap/microk8s/common/run/containerd.sock",
         config_path="/var/snap/microk8s/current/args/certs.d",
         told=("/var/snap/microk8s/*",),
-        markers=("/var/snap/microk8s",),
-        generated=(
-            "MicroK8s renders it from containerd-template.toml beside it; set config_path there "
-            "and `snap restart microk8s.daemon-containerd`"
+        markers=(
+            "/var/snap/microk8s",
+            "/etc/systemd/system/snap.microk8s.daemon-containerd.service",
         ),
+        generated=(
+            "MicroK8s renders it from {folder}/containerd-template.toml; set config_path there and "
+            "`snap restart microk8s.daemon-containerd`"
+        ),
+    ),
+    Layout(
+        name="canonical-k8s",
+        title="Canonical Kubernetes",
+        config="/var/snap/k8s/common/etc/containerd/config.toml",
+        socket="/var/snap/k8s/common/run/containerd.sock",
+        config_path="/var/snap/k8s/common/etc/containerd/hosts.d",
+        told=("/var/snap/k8s/*",),
+        markers=("/var/snap/k8s", "/etc/systemd/system/snap.k8s.containerd.service"),
+        generated=(
+            "k8sd writes it anew, with config_path set; set it in a file of {folder}/conf.d and "
+            "`snap restart k8s.containerd`"
+        ),
+        shared_with="k8sd keeps directories of the mirrors it was told of beside ours",
     ),
     Layout(
         name="kind",
@@ -194,6 +233,7 @@ LAYOUTS = (
         name="flatcar",
         title="Flatcar",
         config="/usr/share/containerd/config.toml",
+        told_by_many=("/usr/share/containerd/*",),
         markers=("/etc/flatcar",),
         os_ids=("flatcar",),
         generated=(
@@ -202,6 +242,6 @@ LAYOUTS = (
         ),
         generated_at="/usr/share/containerd/config.toml",
     ),
-    Layout(name=DEFAULT_LAYOUT, title="kubeadm, or containerd's own package"),
+    Layout(name=DEFAULT_LAYOUT, title="kubeadm, or the runtime's own package"),
 )
 NAMES = tuple(layout.name for layout in LAYOUTS)

@@ -4,7 +4,7 @@ Ours is what stands in the ledger, or what carries our header and is exactly wha
 (a ledger can be lost). An entry is written before the first byte it speaks of, with the hashes of
 the old and the new content, so that after a crash at any moment the file found is one of the two.
 The record also holds since when a hostname is no longer asked for: a restart must not begin the
-wait anew.
+wait anew. And which hostnames a runtime may still have in its memory (see `lingering`).
 """
 
 import json
@@ -14,9 +14,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from agent.planning.model import Folder, Found, FoundFolder, HostPath, Missing
+from agent.planning.authorities import parse_authority
+from agent.planning.model import Endpoint, Folder, Found, FoundFolder, HostPath, Missing
 from agent.planning.steps import (
     CreateFolder,
+    ReloadRuntime,
     RemoveDropIn,
     RemoveEmptyFolder,
     RemoveFolder,
@@ -39,11 +41,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """All of it. `made` are the directories that we created, outermost first."""
+    """All of it. `made` are the directories that we created, outermost first.
+
+    `lingering` are the hostnames that CRI-O may still send to where the drop-in no longer does.
+    """
 
     entries: Mapping[HostPath, Entry] = field(default_factory=dict)
     made: tuple[Folder, ...] = ()
     unwanted_since: Mapping[HostPath, datetime] = field(default_factory=dict)
+    lingering: Mapping[str, Endpoint] = field(default_factory=dict)
 
     def has(self, folder: Folder, name: str) -> bool:
         """Whether the file is one that we wrote."""
@@ -92,7 +98,8 @@ def settle(ledger: Ledger, *, steps: Iterable[Step]) -> Ledger:
         elif isinstance(step, RemoveEmptyFolder):
             gone.add(step.folder)
     made = tuple(folder for folder in ledger.made if folder not in gone)
-    return replace(ledger, entries=entries, made=made)
+    lingering = {} if ReloadRuntime() in steps else ledger.lingering
+    return replace(ledger, entries=entries, made=made, lingering=lingering)
 
 
 def confirm(ledger: Ledger, *, found: Mapping[Folder, Found]) -> Ledger:
@@ -139,6 +146,9 @@ def encode(ledger: Ledger, *, machine_id: str) -> str:
             "unwanted-since": {
                 path: since.isoformat() for path, since in sorted(ledger.unwanted_since.items())
             },
+            "lingering": {
+                host: endpoint.authority for host, endpoint in sorted(ledger.lingering.items())
+            },
         }
     )
 
@@ -163,6 +173,9 @@ def decode(text: str, *, machine_id: str) -> Ledger:
             unwanted_since={
                 HostPath(path): _moment(since) for path, since in document["unwanted-since"].items()
             },
+            lingering={
+                str(host): _endpoint(authority) for host, authority in document["lingering"].items()
+            },
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"not a ledger: {error!r}"
@@ -174,6 +187,13 @@ def _moment(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"not a ledger: {text!r} has no time zone")
     return moment
+
+
+def _endpoint(authority: str) -> Endpoint:
+    endpoint = parse_authority(authority)
+    if endpoint is None:
+        raise ValueError(f"not a ledger: {authority!r} is no address and port")
+    return endpoint
 
 
 def writes_of(steps: Iterable[Step]) -> list[tuple[Folder, str, bytes]]:

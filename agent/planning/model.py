@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NewType, TypeAlias
 
 from agent.errors import Problem, Reason
+from agent.planning.docker_settings import DockerSettings
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 HostPath = NewType("HostPath", str)
@@ -220,13 +221,16 @@ Found: TypeAlias = Missing | Blocked | FoundFolder
 class RegistriesConf:
     """Where CRI-O is told of registries: by one drop-in of ours, and by certificates per endpoint.
 
-    `prefixes` are the names that others have configured, and the file that does. `reloads_itself`
-    means that it watches the drop-ins; else they are read when it is reloaded.
+    `prefixes` are the names that others have configured, and the file that does. `preferred` are
+    the directories of certificates, by `address:port`, that it takes instead of those below
+    `certificates`. `reloads_itself` means that it watches the drop-ins; else they are read when it
+    is reloaded.
     """
 
     drop_ins: Folder
     certificates: Folder
     prefixes: Mapping[str, HostPath] = field(default_factory=dict)
+    preferred: Mapping[str, HostPath] = field(default_factory=dict)
     reloads_itself: bool = False
 
     @property
@@ -261,7 +265,7 @@ class RuntimeView:
     `settled` means that the process was started after its configuration was last changed: while
     it is not, the process may read other roots than these. `silence` is why it did not tell its
     version when it was last asked; None when it did. `layout` is which distribution set it up, in
-    words.
+    words; `docker` what the runtime is set to where it is Docker.
     """
 
     kind: str
@@ -278,6 +282,7 @@ class RuntimeView:
     silence: Problem | None = None
     registries_conf: RegistriesConf | None = None
     layout: str = ""
+    docker: DockerSettings | None = None
 
     @property
     def places(self) -> tuple[Folder, ...]:

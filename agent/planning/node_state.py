@@ -82,6 +82,8 @@ _REASONS: Mapping[State, frozenset[Reason]] = {
             Reason.SHADOWED,
             Reason.SYMLINK_REFUSED,
             Reason.CHANGED_BY_OTHERS,
+            Reason.CLASSIC_IMAGE_STORE,
+            Reason.INSECURE_REGISTRY,
         }
     ),
     State.UNSUPPORTED: frozenset({Reason.NO_RUNTIME_FOUND, Reason.UNSUPPORTED_NODE}),

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 
 from agent.errors import Problem, Reason
 from agent.planning.authorities import parse_authority
+from agent.planning.docker_settings import DockerSettings
 from agent.planning.hostnames import registry_of
 from agent.planning.ledger import Ledger
-from agent.planning.model import Folder, Found, Missing, RegistriesConf, RuntimeView
+from agent.planning.model import Folder, Found, HostPath, Missing, RegistriesConf, RuntimeView
 from agent.planning.ownership import Ours, Ownership, judge_owner
 
+DOCKER_ROOT = Folder(base=HostPath("/etc/docker"), below=("certs.d",))
+"""Where dockerd looks for a directory per hostname; it cannot be told another."""
 BACKUP = "_backup"
 """Where Spegel moves all that it finds in a root, to put it back when it is uninstalled.
 
@@ -24,7 +27,8 @@ class NodeView:
     """The roots that the runtime reads, the names in each, and what stands under our names.
 
     Where the runtime is CRI-O, they are the directories of `registries_conf`. `settled`: no other
-    root is read, so that what we once wrote elsewhere is read by nobody.
+    root is read, so that what we once wrote elsewhere is read by nobody. `docker` is what it is
+    set to where the runtime is Docker.
     """
 
     roots: tuple[Folder, ...]
@@ -33,11 +37,17 @@ class NodeView:
     ledger: Ledger = field(default_factory=Ledger)
     settled: bool = False
     registries_conf: RegistriesConf | None = None
+    docker: DockerSettings | None = None
 
     def owner(self, folder: Folder) -> Ownership:
         """Whose the directory is."""
         found = self.found.get(folder, Missing())
         return judge_owner(folder=folder, found=found, ledger=self.ledger)
+
+    @property
+    def trust_only(self) -> bool:
+        """Whether the runtime reads of a hostname's directory nothing but the CA file."""
+        return self.docker is not None and self.docker.trust_only
 
     def is_read(self, folder: Folder) -> bool:
         """Whether the runtime looks into it."""
@@ -80,8 +90,9 @@ def needs_restart(runtime: RuntimeView, ledger: Ledger) -> tuple[Problem, ...]:
 
 
 def _roots_written(ledger: Ledger) -> Iterator[Folder]:
-    """The roots in which we ever made a hostname's directory."""
-    return (folder.parent for folder in ledger.folders() if registry_of(folder.name))
+    """The roots in which we ever made a hostname's directory, for another than Docker."""
+    roots = (folder.parent for folder in ledger.folders() if registry_of(folder.name))
+    return (root for root in roots if root != DOCKER_ROOT)
 
 
 def folders_to_read(

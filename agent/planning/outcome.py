@@ -17,7 +17,8 @@ class RegistryStatus:
     which no anchor on the node is valid any more; None while there is none. `strict_reason` is
     why the bundle alone, without the node's own roots, would not do; None when it does. `anchors`
     are the SHA-256 fingerprints of the anchors on the node, lower-case hex. `auth_entry` is what
-    the node's own auth file must hold, where the runtime was refused and pull secrets do not help.
+    the node's own auth file must hold, where the runtime was refused and pull secrets do not help;
+    `anonymous_only` is where nothing helps.
     """
 
     registry: RegistryName
@@ -29,6 +30,7 @@ class RegistryStatus:
     strict_reason: Reason | None = None
     anchors: tuple[str, ...] = ()
     auth_entry: str = ""
+    anonymous_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,8 @@ from agent.planning.model import RegistryName, Route
 from agent.planning.node_view import NodeView
 from agent.planning.sheet import Occasion, Sheet
 from agent.planning.steps import Step
-from agent.planning.unwanted import leave_unread, review_unwanted
+from agent.planning.trust_plan import place_anchors
+from agent.planning.unwanted import leave_unread, leave_unread_once_seen, review_unwanted
 from agent.planning.wanted import place
 
 
@@ -50,8 +51,10 @@ def _tasks(sheet: Sheet, desires: Desires) -> tuple[Callable[[], None], ...]:
     conf = sheet.node.registries_conf
     if conf is not None:
         return tuple(plan_drop_in(sheet, conf, desires))
-    wanted = (partial(place, sheet, desire) for desire in desires.wanted)
-    return (*wanted, partial(review_unwanted, sheet, desires), partial(leave_unread, sheet))
+    place_one = place_anchors if sheet.node.trust_only else place
+    leave = leave_unread_once_seen if sheet.node.docker else leave_unread
+    wanted = (partial(place_one, sheet, desire) for desire in desires.wanted)
+    return (*wanted, partial(review_unwanted, sheet, desires), partial(leave, sheet))
 
 
 def _ask(tasks: Iterable[Callable[[], None]]) -> None:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 from agent.errors import Problem, Reason
 from agent.planning.model import Folder, HostPath, RegistriesConf
+from agent.planning.registries_rules import prefixes_in
 
 CONTAINERS = HostPath("/etc/containers")
+MAIN = HostPath(f"{CONTAINERS}/registries.conf")
 USUAL = RegistriesConf(
     drop_ins=Folder(base=CONTAINERS, below=("registries.conf.d",)),
     certificates=Folder(base=CONTAINERS, below=("certs.d",)),
@@ -35,23 +37,12 @@ def read_others(files: Iterable[tuple[HostPath, bytes]]) -> Others:
     problems: list[Problem] = []
     for path, content in files:
         try:
-            registries = tomllib.loads(content.decode()).get("registry", [])
-            prefixes |= dict.fromkeys(_prefixes(registries), path)
+            document = tomllib.loads(content.decode())
+            found = prefixes_in(document, is_drop_in=path != MAIN)
+            prefixes |= dict.fromkeys(found, path)
         except ValueError as error:
             detail = str(error).rstrip(".")
             problems.append(
                 Problem(reason=Reason.REGISTRIES_CONF_BROKEN, where=path, detail=detail)
             )
     return Others(prefixes=prefixes, problems=tuple(problems))
-
-
-def _prefixes(registries: object) -> Iterable[str]:
-    """Raise ValueError for a shape that CRI-O refuses."""
-    if not isinstance(registries, list):
-        raise ValueError("registry is no list of tables")  # noqa: TRY004 - bad input
-    for item in registries:
-        match item:
-            case {"prefix": str(name)} | {"location": str(name)} if name:
-                yield name
-            case _:
-                raise ValueError("a registry has neither prefix nor location")

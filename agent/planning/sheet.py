@@ -14,9 +14,10 @@ from agent.planning.folder_steps import Draft
 from agent.planning.ledger import Ledger, adopt
 from agent.planning.model import CA_FILE, Folder, FoundFolder, RegistryName, Route
 from agent.planning.node_view import NodeView
-from agent.planning.ownership import Ours
+from agent.planning.ownership import Foreign, Nobodys, Ours
 from agent.planning.revocation import without_revoked
-from agent.planning.trust_bundle import parse_trust_file
+from agent.planning.steps import CreateFolder, ReplaceFile
+from agent.planning.trust_bundle import parse_trust_file, render_trust_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,21 @@ class Sheet:
         hosts = self.hosts.setdefault(registry, [])
         if host not in hosts:
             hosts.append(host)
+
+    def write_anchors(self, folder: Folder, ders: tuple[bytes, ...]) -> None:
+        """A directory that shall hold these certificates; nothing if they are right to the byte."""
+        content = render_trust_file(ders)
+        match self.node.owner(folder):
+            case Nobodys():
+                step = CreateFolder(folder=folder, files=((CA_FILE, content),))
+                self.draft.anchors.append(step)
+            case Ours(files=there) as ours:
+                self.adopt(folder, ours)
+                if content != there.get(CA_FILE):
+                    change = ReplaceFile(folder=folder, name=CA_FILE, content=content)
+                    self.draft.anchors.append(change)
+            case Foreign(problem=problem):
+                self.report(problem)
 
     def keep(
         self, registry: RegistryName, folder: Folder, ours: Ours, revoked: frozenset[str]

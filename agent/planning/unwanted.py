@@ -30,6 +30,7 @@ def review_unwanted(sheet: Sheet, desires: Desires) -> None:
             ledger=sheet.node.ledger,
             occasion=sheet.occasion,
             answers=sheet.answers,
+            pulled_as=folder.name if sheet.node.trust_only else "",
         )
         if verdict.problem is not None:
             sheet.report(verdict.problem)
@@ -47,15 +48,31 @@ def review_unwanted(sheet: Sheet, desires: Desires) -> None:
 
 def leave_unread(sheet: Sheet) -> None:
     """What we wrote where the runtime no longer reads: other roots, or another runtime's files."""
-    for folder in sheet.ledger.folders() if sheet.node.settled and sheet.node.roots else ():
-        if sheet.node.is_read(folder) or not sheet.is_there(folder):
-            continue
+    for folder in _unread(sheet):
         if sheet.ledger.has(folder, DROP_IN_FILE):
             sheet.draft.removals.append(RemoveDropIn(folder=folder, name=DROP_IN_FILE))
         else:
             sheet.draft.remove(folder)
     for folder in sheet.node.moved_away():
         sheet.draft.remove(folder)
+
+
+def leave_unread_once_seen(sheet: Sheet) -> None:
+    """The same, once the runtime was seen to pull every name that stands. Raises Unanswered."""
+    hosts = [host for names in sheet.hosts.values() for host in names]
+    if _unread(sheet) and all(proof.effective for proof in sheet.answers.proofs_of(hosts)):
+        leave_unread(sheet)
+
+
+def _unread(sheet: Sheet) -> tuple[Folder, ...]:
+    """The directories on record that stand, and that the runtime surely does not look into."""
+    if not (sheet.node.settled and sheet.node.roots):
+        return ()
+    return tuple(
+        folder
+        for folder in sheet.ledger.folders()
+        if sheet.is_there(folder) and not sheet.node.is_read(folder)
+    )
 
 
 def _watch_on(

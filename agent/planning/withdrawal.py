@@ -36,11 +36,13 @@ def judge_withdrawal(
     ledger: Ledger,
     occasion: Occasion,
     answers: Answers,
+    pulled_as: str = "",
 ) -> Withdrawal:
     """What becomes of what we wrote for a name that is not wanted, at that place on the node.
 
-    `route` is None where it is damaged. Raises Unanswered while it depends on whether its endpoint
-    still serves.
+    `route` is None where it is damaged, or where the files tell of no endpoint: then `pulled_as` is
+    the hostname, and the runtime itself tells whether it is pulled. Raises Unanswered while it
+    depends on whether its endpoint still serves.
     """
     if registry in desires.withdrawn:
         return Withdrawal(remove=True)
@@ -51,20 +53,25 @@ def judge_withdrawal(
         return Withdrawal(remove=False)
     if occasion.apply_held or _is_released(route, desires):
         return Withdrawal(remove=True)
-    return _judge_silence(registry, route, desires, since, occasion, answers)
+    serves = _serves(route, answers)
+    if pulled_as and answers.proof(pulled_as).effective:
+        serves = pulled_as
+    return _judge_silence(registry, serves, desires, since, occasion)
 
 
 def _judge_silence(
     registry: RegistryName,
-    route: Route | None,
+    serves: str,
     desires: Desires,
     since: datetime | None,
     occasion: Occasion,
-    answers: Answers,
 ) -> Withdrawal:
-    """What becomes of a directory whose registry is gone, or has other names now."""
-    if _still_serves(route, answers):
-        detail = f"nothing asks for {_names(registry, desires)} any more, yet {_url(route)} serves"
+    """What becomes of a directory whose registry is gone, or has other names now.
+
+    `serves` is what answers there still, empty when nothing does.
+    """
+    if serves:
+        detail = f"nothing asks for {_names(registry, desires)} any more, yet {serves} serves"
         return Withdrawal(
             remove=False,
             problem=_problem(Reason.UNLABELLED_STILL_SERVING, registry, detail),
@@ -95,15 +102,13 @@ def _names(registry: RegistryName, desires: Desires) -> str:
     return "other names of it" if wanted else "it"
 
 
-def _url(route: Route | None) -> str:
-    return route.endpoint.url if route else "its endpoint"
-
-
 def _problem(reason: Reason, registry: RegistryName, detail: str) -> Problem:
     return Problem(
         reason=reason, where=f"Service {registry}", detail=detail, registry=str(registry)
     )
 
 
-def _still_serves(route: Route | None, answers: Answers) -> bool:
-    return route is not None and ProbeStep.TLS in answers.probe(route).reached
+def _serves(route: Route | None, answers: Answers) -> str:
+    """The endpoint, if it still serves."""
+    is_up = route is not None and ProbeStep.TLS in answers.probe(route).reached
+    return route.endpoint.url if route and is_up else ""

@@ -11,12 +11,13 @@ from tests.ground import loading, programs
 from tests.ground.closing import Starting
 from tests.ground.control_plane import API_PORT, ControlPlane
 from tests.ground.controllers import Controllers
+from tests.ground.daemon import seen_on_node
 from tests.ground.kube_proxy import kube_proxy
 from tests.ground.kubelet import Kubelet
 from tests.ground.network import WIRE, WIRE_ADDRESS
 from tests.ground.node import Node
 from tests.ground.registry import Registry
-from tests.ground.runtime import pod_config, seen_on_node
+from tests.ground.runtime import pod_config
 
 CONTAINERD = "2.1"
 _NETWORK = {

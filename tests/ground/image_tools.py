@@ -5,10 +5,10 @@ from subprocess import CompletedProcess
 
 from tests.ground import programs
 from tests.ground.crio import POLICY
+from tests.ground.daemon import seen_on_node
 from tests.ground.namespaces import PATH
 from tests.ground.node import Node
 from tests.ground.programs import Program
-from tests.ground.runtime import seen_on_node
 
 NAMES = ("podman", "skopeo", "buildah")
 _STORE = "var/tmp/image-tools"

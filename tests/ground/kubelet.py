@@ -4,8 +4,9 @@ import json
 
 from tests.ground import cgroups, programs
 from tests.ground.control_plane import ControlPlane
+from tests.ground.daemon import seen_on_node
 from tests.ground.node import Node
-from tests.ground.runtime import SOCKET, seen_on_node
+from tests.ground.runtime import SOCKET
 from tests.ground.server import Server
 
 FOLDER = "var/lib/kubelet"

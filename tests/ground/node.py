@@ -9,6 +9,7 @@ from typing import IO, Any
 from tests.ground import node_root, programs, runtime
 from tests.ground.closing import Closing
 from tests.ground.cri import Pull
+from tests.ground.daemon import place_of
 from tests.ground.namespaces import Namespaces, NodeProcess
 from tests.ground.network import Network
 from tests.ground.programs import Program
@@ -29,15 +30,14 @@ class Node(Closing):
     ) -> None:
         """Make it below `directory`: /tmp unless told, for a socket's path has 107 bytes.
 
-        `tools` are programs that containerd calls, such as runc. It shares the network of the
-        node `beside`, where one is given.
+        `tools` are programs that containerd calls, such as runc, or another containerd. It shares
+        the network of the node `beside`, where one is given.
         """
         ip = programs.iproute2()
         self.name = name
-        self.containerd_version = containerd.version
         self.root = Path(tempfile.mkdtemp(prefix="rna-", dir=directory or "/tmp"))  # noqa: S108
         node_root.furnish(self.root, name=name)
-        trees = {runtime.place_of(program): program.files for program in (containerd, *tools)}
+        trees = {place_of(program): program.files for program in (containerd, *tools)}
         for place in trees:
             (self.root / place).mkdir(parents=True)
         self.namespaces: Namespaces = Namespaces(
@@ -46,9 +46,8 @@ class Node(Closing):
             beside=beside.namespaces if beside else None,
         )
         self.network = Network(ip=ip, namespaces=self.namespaces)
-        self.containerd = runtime.Containerd(
-            program=containerd, tools=tools, namespaces=self.namespaces
-        )
+        self._tools = tools
+        self._use(containerd)
 
     def close(self) -> None:
         """End every process and mount of it, and remove its directory."""
@@ -81,6 +80,12 @@ class Node(Closing):
             self.write("etc/containerd/config.toml", text)
         self.containerd.start(*arguments)
 
+    def replace_containerd(self, program: Program, *, config: str | None = "") -> None:
+        """Stop the one that runs and start another version, which was among the node's `tools`."""
+        self.containerd.stop()
+        self._use(program)
+        self.start_containerd(config=config)
+
     def stop_containerd(self) -> None:
         self.containerd.stop()
 
@@ -88,8 +93,8 @@ class Node(Closing):
         """Stop and start with the configuration that is there now."""
         self.containerd.start(*arguments)
 
-    def containerd_config_dump(self) -> str:
-        return self.containerd.config_dump()
+    def containerd_config_dump(self, *arguments: str) -> str:
+        return self.containerd.config_dump(*arguments)
 
     def pull(self, image: str, *, timeout: float = 120.0) -> Pull:
         return self.containerd.cri.pull(image, timeout=timeout)
@@ -129,3 +134,7 @@ class Node(Closing):
 
     def snapshot(self, *, ignoring: frozenset[str] = frozenset()) -> Mapping[str, Entry]:
         return take_snapshot(self.root, ignoring=ignoring)
+
+    def _use(self, containerd: Program) -> None:
+        self.containerd_version = containerd.version
+        self.containerd = runtime.Containerd(containerd, *self._tools, namespaces=self.namespaces)

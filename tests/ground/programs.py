@@ -1,16 +1,9 @@
-"""Every program that the tests, the demo and the bench run, by name.
-
-`python -m tests.ground.programs` fetches all of them ahead of time and says what is missing; with
-`node` or `cluster` after it, only those of `make realnode` or only what `make realcluster` adds.
-"""
+"""Every program that the tests, the demo and the bench run, by name; prefetch.py fetches them."""
 
 import os
 import shutil
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from tests.ground import debian, go_modules
@@ -19,6 +12,8 @@ from tests.ground.debian import ProgramMissingError, Unpacked
 CONTAINERD_VERSIONS = ("1.6", "1.7", "2.0", "2.1", "2.2", "2.3")
 NEWEST_1_7 = "1.7-newest"  # Debian's 1.7 is older than distributions have it
 CRIO_VERSIONS = ("1.34", "1.36")
+DOCKER_VERSIONS = ("26.1", "29")
+CRI_DOCKERD, SPEGEL = "cri-dockerd-0.4", "spegel-0.7"
 KUBERNETES = "kubernetes-1.37"  # the minor version of the client in pyproject.toml
 ETCD = "etcd-3.7"
 DISTRIBUTION, CRANE = "distribution-3.1", "crane-0.22"
@@ -28,13 +23,17 @@ KUBERNETES_PROGRAMS = (
 )
 
 _KUBERNETES_STAMP = "k8s.io/component-base/version.gitVersion"
+_DOCKER_STAMP = "github.com/moby/moby/v2/dockerversion.Version"
 _SUITES = {"1.6": ("bookworm",), "1.7": ("trixie",), "2.1": ("forky", "sid")}
+_CRI_DOCKERD_STAMP = "github.com/Mirantis/cri-dockerd/cmd/version.Version"
+_DOCKER_SUITES = {"26.1": "trixie"}
 _NGINX = ("nginx", "libpcre2-8-0", "libssl3", "libcrypt1", "zlib1g")
 _FRONT = (
     *("nginx", "libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64", "zlib1g", "libzstd1"),
     "libgcc-s1",
 )
 _CRIO_TAGS = ("containers_image_openpgp", "exclude_graphdriver_btrfs")  # what would need C
+_DOCKER_TAGS = ("no_embedded_containerd",)  # it is given one
 _CONMON = ("conmon", "libglib2.0-0", "libsystemd0", "libseccomp2", "libcap2", "libgcrypt20")
 _IMAGE_TOOLS = (
     *("podman", "skopeo", "buildah", "libgpgme11", "libassuan0", "libgpg-error0", "libsubid4"),
@@ -97,6 +96,27 @@ def containerd(version: str) -> Program:
 def crio(version: str) -> Program:
     """The CRI-O of a minor version."""
     return _built(f"crio-{version}", "crio", static=True, tags=_CRIO_TAGS)
+
+
+def dockerd(version: str) -> Program:
+    """A Docker, from Debian or of Go. The machine's libsystemd serves Debian's, as it does apt."""
+    suite = _DOCKER_SUITES.get(version)
+    if not suite:
+        return _built(
+            f"dockerd-{version}", "dockerd", stamp=_DOCKER_STAMP, static=True, tags=_DOCKER_TAGS
+        )
+    found = debian.unpack(suite=suite, packages=("docker.io",), version=f"{version}.")
+    return _in(found, "usr/sbin/dockerd")
+
+
+def cri_dockerd() -> Program:
+    """What serves CRI for Docker."""
+    return _built(CRI_DOCKERD, "cri-dockerd", stamp=_CRI_DOCKERD_STAMP, static=True)
+
+
+def spegel() -> Program:
+    """A mirror between nodes, which writes into the same directory as we do."""
+    return _built(SPEGEL, "spegel", static=True)
 
 
 def conmon() -> Program:
@@ -236,65 +256,3 @@ def _in(unpacked: Unpacked, path: str) -> Program:
         tree=unpacked.tree,
         libraries=unpacked.libraries,
     )
-
-
-_Wanted = dict[str, Callable[[], Program]]
-_NODE: _Wanted = {
-    "docker-registry": docker_registry,
-    "nginx": nginx,
-    "strace": strace,
-    "iproute2": iproute2,
-    "buildah": buildah,
-    "runc": runc,
-    "busybox": busybox,
-    "qemu-aarch64": qemu_aarch64,
-    **{f"containerd {version}": partial(containerd, version) for version in CONTAINERD_VERSIONS},
-    f"containerd {NEWEST_1_7}": partial(containerd, NEWEST_1_7),
-    **{f"cri-o {version}": partial(crio, version) for version in CRIO_VERSIONS},
-    "conmon": conmon,
-    "podman, skopeo and buildah": image_tools,
-}
-_CLUSTER: _Wanted = {
-    "distribution": distribution,
-    "front": front,
-    "crane": crane,
-    "promtool": promtool,
-    "etcd": etcd,
-    "cni-plugins": cni_plugins,
-    "nft": nft,
-    **{name: partial(kubernetes, name) for name in KUBERNETES_PROGRAMS},
-}
-
-
-def prefetch(wanted: _Wanted) -> int:
-    """Fetch programs, one line each; 1 if something is missing and CI asks for all of it."""
-    missing = 0
-    for name, fetch in wanted.items():
-        started = time.monotonic()
-        try:
-            program = fetch()
-        except ProgramMissingError as trouble:
-            missing += 1
-            _say(f"NOT AVAILABLE, NOT TESTED: {trouble}")
-        else:
-            took = time.monotonic() - started
-            version = program.version or "the machine's own"
-            _say(f"{name:23} {version:28} {took:6.1f} s  {program.executable}")
-    return 1 if missing and os.environ.get("CI") == "true" else 0
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["pip-wheels"]:
-            _say(str(pip_wheels()))
-        case ["node"]:
-            sys.exit(prefetch(_NODE))
-        case ["cluster"]:
-            sys.exit(prefetch(_CLUSTER))
-        case _:
-            sys.exit(prefetch(_NODE | _CLUSTER))

@@ -12,7 +12,8 @@ from tests.manifests.test_apply import BY_HAND
 
 pytestmark = pytest.mark.realcluster
 
-OF_THE_AGENT = ["narrow-mounts", "openshift", "reload", "remove"]
+LAYOUTS = [name for name in components() if name.startswith("layout-")]
+OF_THE_AGENT = ["narrow-mounts", "openshift", "reload", "remove", *LAYOUTS]
 
 
 @pytest.mark.parametrize("component", components())
@@ -27,6 +28,22 @@ def test_is_taken_without_a_warning(cluster: Cluster, component: str, tmp_path: 
 @pytest.mark.parametrize("component", OF_THE_AGENT)
 def test_those_of_the_agent_fit_to_the_base_alone(component: str, tmp_path: Path) -> None:
     assert build(overlay(tmp_path, component, resources=[DEPLOY / "base"]))
+
+
+@pytest.mark.parametrize("component", LAYOUTS)
+def test_that_of_a_layout_mounts_one_directory_more_and_makes_none(
+    component: str, tmp_path: Path
+) -> None:
+    base = only(build(DEPLOY / "base"), "DaemonSet")["spec"]["template"]["spec"]
+    whole = overlay(tmp_path, component, resources=[DEPLOY / "base"])
+    pod = only(build(whole), "DaemonSet")["spec"]["template"]["spec"]
+    (added,) = (volume for volume in pod["volumes"] if volume not in base["volumes"])
+    before = base["containers"][0]["volumeMounts"]
+    (mount,) = (one for one in pod["containers"][0]["volumeMounts"] if one not in before)
+    assert added["hostPath"]["type"] == "Directory"
+    assert mount["name"] == added["name"]
+    assert mount["mountPath"] == f"/host{added['hostPath']['path']}"
+    assert mount["mountPropagation"] == "HostToContainer"
 
 
 def test_openshift_admits_what_the_agent_asks_for(tmp_path: Path) -> None:

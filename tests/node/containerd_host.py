@@ -41,10 +41,11 @@ class Host:
 
     root: Path
     cri: FakeCri = field(default_factory=FakeCri)
+    booted_at: float = 1_700_000_000.0
 
     def __post_init__(self) -> None:
         (self.root / "proc").mkdir()
-        self.runtime = ContainerdRuntime(self.root, cri=self.cri)
+        self.runtime = ContainerdRuntime(self.root, cri=self.cri, booted_at=lambda: self.booted_at)
 
     def write(self, path: str, text: str) -> Path:
         place = self.root / path.lstrip("/")

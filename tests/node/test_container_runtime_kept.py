@@ -6,6 +6,8 @@ from threading import Event
 
 import pytest
 
+from agent.node.daemon_finder import Rest
+from agent.planning.model import HostPath
 from tests.node.containerd_host import CONFIG, Host, furnished_host
 
 CONFIG_TOML = "/etc/containerd/config.toml"
@@ -81,3 +83,13 @@ def test_a_version_that_was_not_told_is_asked_for_again(host: Host):
     host.runtime.observe()
     host.runtime.observe()
     assert len(host.cri.asked) == 2
+
+
+def test_a_view_of_one_that_rests_elsewhere_is_not_taken_for_it(host: Host):
+    host.end()
+    host.write("/etc/k0s/containerd.toml", OTHER)
+    rest()
+    assert root(host) == "/etc/containerd/certs.d"
+    elsewhere = Rest(config=HostPath("/etc/k0s/containerd.toml"))
+    (found,) = host.runtime.observe(elsewhere).roots
+    assert found.path == "/opt/containerd/certs.d"

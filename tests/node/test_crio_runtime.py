@@ -7,8 +7,6 @@ import pytest
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.crio_runtime import CrioRuntime, crio_options
 from agent.node.loopback_names import resolves_to_loopback
-from agent.node.runtime_choice import RuntimeChoice
-from agent.planning.evidence import Proof
 from agent.planning.model import HostPath
 from tests.node.containerd_host import FakeCri, Host
 
@@ -55,7 +53,7 @@ def test_a_later_file_of_its_configuration_wins(host: Host) -> None:
 
 
 def test_what_others_configured_is_known_and_our_own_file_is_none_of_theirs(host: Host) -> None:
-    entry = f'[[registry]]\nprefix = "{HOST}"\n'
+    entry = f'[[registry]]\nprefix = "{HOST}"\nlocation = "a:1"\n'
     host.write("/etc/containers/registries.conf.d/50-registry-node-agent.conf", entry)
     conf = runtime_of(host).observe().registries_conf
     assert conf is not None
@@ -69,7 +67,7 @@ def test_what_others_configured_is_known_and_our_own_file_is_none_of_theirs(host
 
 def test_a_drop_in_in_roots_home_is_theirs_too(host: Host) -> None:
     theirs = "/root/.config/containers/registries.conf.d/50-registry-node-agent.conf"
-    host.write(theirs, f'[[registry]]\nprefix = "{HOST}"\n')
+    host.write(theirs, f'[[registry]]\nprefix = "{HOST}"\nlocation = "a:1"\n')
     conf = runtime_of(host).observe().registries_conf
     assert conf is not None
     assert conf.prefixes == {HOST: theirs}
@@ -121,6 +119,15 @@ def test_a_reload_that_is_refused_is_told_with_the_reason(host: Host) -> None:
     assert refused.value.problem.reason is Reason.NEEDS_RELOAD
 
 
+def test_one_that_would_refuse_all_for_a_broken_file_is_not_told_to(host: Host) -> None:
+    host.write("/etc/containers/registries.conf.d/60-theirs.conf", "[[registry\n")
+    runtime = runtime_of(host)
+    (problem,) = runtime.observe().problems
+    with pytest.raises(NodeTrouble) as refused:
+        runtime.reload()
+    assert refused.value.problem == problem
+
+
 def test_one_that_does_not_run_needs_no_reload(host: Host) -> None:
     host.end()
     runtime = runtime_of(host)
@@ -166,51 +173,15 @@ def test_a_command_line_is_read_as_crio_does(
     assert crio_options(arguments) == options
 
 
-def test_the_runtime_is_the_one_that_runs(host: Host) -> None:
-    choice = RuntimeChoice(
-        host.root, setting="auto", containerd=host.runtime, crio=runtime_of(host)
-    )
-    assert choice.observe().kind == "crio"
-    assert choice.prove(socket=SOCKET, hosts=[HOST]) == {
-        HOST: Proof(reason=None, detail=f"asked {SOCKET}")
-    }
-
-
-def test_where_both_run_the_kubelet_tells(host: Host) -> None:
-    host.write("/etc/containerd/config.toml", "version = 2\n")
-    host.serve()
-    host.start(pid=800)
-    crio = runtime_of(host)
-    minutes = iter(range(0, 6000, 100))
-    choice = RuntimeChoice(
-        host.root,
-        setting="auto",
-        containerd=host.runtime,
-        crio=crio,
-        monotonic=lambda: next(minutes),
-    )
-    host.cri.answer = ("containerd", "2.1.9")
-    assert choice.observe().kind == "containerd"
-    host.write(
-        "/var/lib/kubelet/config.yaml",
-        "kind: KubeletConfiguration\ncontainerRuntimeEndpoint: unix:///var/run/crio/crio.sock\n",
-    )
-    host.cri.answer = ("cri-o", "1.36.3")
-    assert choice.observe().kind == "crio"
-
-
-@pytest.mark.parametrize(("setting", "kind"), [("crio", "crio"), ("containerd", "containerd")])
-def test_the_setting_goes_before_what_is_found(host: Host, setting: str, kind: str) -> None:
-    host.write("/etc/containerd/config.toml", "version = 2\n")
-    choice = RuntimeChoice(
-        host.root, setting=setting, containerd=host.runtime, crio=runtime_of(host)
-    )
-    assert choice.observe().kind == kind
-
-
-def test_where_neither_runs_the_traces_tell(host: Host) -> None:
-    host.end()
-    choice = RuntimeChoice(
-        host.root, setting="auto", containerd=host.runtime, crio=runtime_of(host)
-    )
-    assert choice.observe().kind == "crio"
+def test_certificates_in_roots_home_go_before_ours_and_are_seen_when_they_come(host: Host) -> None:
+    runtime = runtime_of(host)
+    before, seen = runtime.observe(), runtime.signature()
+    theirs = "/root/.config/containers/certs.d/10.96.0.50:443"
+    host.write(f"{theirs}/ca.crt", "")
+    after = runtime.observe()
+    assert before.registries_conf is not None
+    assert after.registries_conf is not None
+    assert before.registries_conf.preferred == {}
+    assert after.registries_conf.preferred == {"10.96.0.50:443": theirs}
+    assert after.identity != before.identity
+    assert runtime.signature() != seen

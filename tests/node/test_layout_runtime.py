@@ -1,11 +1,15 @@
 """On a node's own files and processes: which layout it is, and what cannot be seen or served."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.crio_runtime import CrioRuntime
+from agent.node.docker import DockerClient
+from agent.node.docker_runtime import DockerRuntime
 from agent.node.layout_runtime import LayoutRuntime
 from agent.node.runtime_choice import RuntimeChoice
 from agent.node.systemd import Systemd
@@ -20,10 +24,21 @@ def host(tmp_path: Path) -> Host:
     return furnished_host(tmp_path)
 
 
-def runtime_of(host: Host, *, setting: str = "auto", node_name: str = "node-a") -> LayoutRuntime:
+def runtime_of(
+    host: Host,
+    *,
+    setting: str = "auto",
+    node_name: str = "node-a",
+    monotonic: Callable[[], float] = time.monotonic,
+) -> LayoutRuntime:
     crio = CrioRuntime(host.root, cri=FakeCri(), systemd=Systemd(host.root))
-    choice = RuntimeChoice(host.root, setting="auto", containerd=host.runtime, crio=crio)
-    return LayoutRuntime(host.root, setting=setting, node_name=node_name, runtime=choice)
+    docker = DockerRuntime(host.root, client=DockerClient(host.root))
+    choice = RuntimeChoice(
+        host.root, setting="auto", containerd=host.runtime, crio=crio, docker=docker
+    )
+    return LayoutRuntime(
+        host.root, setting=setting, node_name=node_name, runtime=choice, monotonic=monotonic
+    )
 
 
 def refusal(runtime: LayoutRuntime) -> Problem:
@@ -117,8 +132,42 @@ def test_a_root_that_would_be_made_in_the_agent_s_own_container_is_not_mounted(h
     assert (problem.reason, problem.where) == (Reason.LAYOUT_NOT_MOUNTED, "/opt")
 
 
+def test_nor_is_one_directly_below_the_root(host: Host) -> None:
+    config = CONFIG.replace("/etc/containerd/certs.d", "/registries")
+    host.write("/etc/containerd/config.toml", config)
+    host.start()
+    problem = refusal(runtime_of(host))
+    assert (problem.reason, problem.where) == (Reason.LAYOUT_NOT_MOUNTED, "/registries")
+    (host.root / "registries").mkdir()
+    assert runtime_of(host).observe().problems == ()
+
+
 def test_a_root_that_is_missing_in_a_mounted_directory_will_be_made(host: Host) -> None:
     host.write("/etc/containerd/config.toml", CONFIG.replace("/etc/containerd", "/etc/new"))
     host.start()
     view = runtime_of(host).observe()
     assert ([root.path for root in view.roots], view.problems) == (["/etc/new/certs.d"], ())
+
+
+def test_traces_are_looked_for_again_when_the_runtime_is_another_and_once_a_minute(
+    host: Host,
+) -> None:
+    now = 0.0
+    host.start()
+    runtime = runtime_of(host, monotonic=lambda: now)
+    assert runtime.observe().layout.startswith("kubeadm")
+    host.write("/etc/eks/release", "")
+    now = 59.0
+    assert runtime.observe().layout.startswith("kubeadm")
+    now = 60.0
+    assert runtime.observe().layout.startswith("EKS")
+    (host.root / "etc/eks").rename(host.root / "etc/flatcar")
+    assert runtime.observe().layout.startswith("EKS")
+    host.start(pid=701, started=200, ids="701")
+    host.end()
+    assert runtime.observe().layout.startswith("Flatcar")
+    host.write("/etc/os-release", "ID=talos\n")
+    (host.root / "etc/flatcar/release").unlink()
+    (host.root / "etc/flatcar").rmdir()
+    host.end(701)
+    assert refusal(runtime).reason is Reason.UNSUPPORTED_NODE

@@ -9,7 +9,7 @@ from pathlib import Path
 from stat import S_IMODE
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import NodeTrouble, Reason
@@ -152,6 +152,17 @@ def test_a_broken_view_is_no_view(state: StateDirectory, kept: Path, content: by
     assert state.load_known_good() == KnownGood()
 
 
+def test_of_the_directories_that_it_made_it_removes_none_that_does_not_hold_it(
+    node: Path, state: StateDirectory, kept: Path
+) -> None:
+    others = node / "etc/empty"
+    others.mkdir(parents=True)
+    plant(kept, {"made.json": json.dumps(["/etc/empty", "/etc/\0", "/var/lib"]).encode()})
+    state.remove_all()
+    assert others.exists()
+    assert not kept.parent.exists()
+
+
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.binary(max_size=40)
@@ -164,6 +175,7 @@ def test_a_broken_view_is_no_view(state: StateDirectory, kept: Path, content: by
         max_leaves=6,
     ).map(lambda value: json.dumps(value).encode())
 )
+@example(content=b'"\\u0000"')
 def test_no_bytes_in_its_place_end_the_agent(
     state: StateDirectory, kept: Path, content: bytes
 ) -> None:

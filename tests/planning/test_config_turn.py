@@ -8,7 +8,8 @@ from agent.errors import Problem, Reason
 from agent.planning.config_turn import Standing, Turn, decode, encode, foreign_hosts
 from agent.planning.ledger import Ledger, content_hash
 from agent.planning.model import HostPath
-from agent.planning.node_view import NodeView
+from agent.planning.node_view import DOCKER_ROOT, NodeView
+from agent.planning.registries_conf import USUAL
 from agent.planning.removal import Removal
 from agent.planning.steps import RemoveFolder
 from tests.worlds import LONG, ROOT
@@ -75,3 +76,9 @@ def test_so_does_one_in_which_others_have_files() -> None:
     where = f"{ROOT.child(LONG).path}/client.cert"
     theirs = Problem(reason=Reason.CHANGED_BY_OTHERS, where=where, detail="it is not ours")
     assert foreign_hosts(NODE, removal(LONG, "docker.io", left=(theirs,))) == (ROOT.child(LONG),)
+
+
+def test_what_only_docker_or_crio_read_needs_no_config_path() -> None:
+    roots = (ROOT, DOCKER_ROOT, *USUAL.folders)
+    node = NodeView(roots=roots, names=dict.fromkeys(roots[1:], ("theirs",)))
+    assert foreign_hosts(node, removal()) == ()

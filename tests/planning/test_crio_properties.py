@@ -5,33 +5,14 @@ from collections.abc import Callable
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from agent.errors import NodeTrouble, Problem, Reason
+from agent.errors import Reason
 from agent.planning.crio_drop_in import parse_drop_in, render_drop_in
 from agent.planning.evidence import Proof
-from agent.planning.registries_conf import USUAL
-from tests.fake_network import FakeCrio, Network
-from tests.fakes import CrashNow, FakeHostFiles
+from tests.fake_network import FakeCrio
+from tests.fakes import CrashNow
+from tests.planning.crio_worlds import DEAF, DROP_IN, certificates_in, crio_world, pasts, pulled_by
 from tests.planning.histories import Wish, wishes
 from tests.worlds import World, after_each_step, bundle, endpoint, service
-
-DROP_IN = USUAL.drop_in
-pasts = st.lists(wishes(withdrawing=True), max_size=3)
-DEAF = NodeTrouble(Problem(reason=Reason.NEEDS_RELOAD, where=DROP_IN, detail="it is deaf"))
-
-
-def crio_world(past: list[Wish] = []) -> tuple[World, FakeCrio]:  # noqa: B006 - never changed
-    crio = FakeCrio(files=FakeHostFiles(), network=Network())
-    world = World(crio=crio)
-    for folder in ("/etc/containers", *(folder.path for folder in USUAL.folders)):
-        world.files.tree[folder] = None
-    for wish in past:
-        wish.come_true(world)
-        world.run()
-    return world, crio
-
-
-def pulled_by(crio: FakeCrio) -> list[str]:
-    return [host for host in crio.loaded if crio.pull(host).effective]
 
 
 def still_pulled(crio: FakeCrio, hosts: list[str]) -> Callable[[], None]:
@@ -84,13 +65,6 @@ def test_once_it_goes_by_the_new_endpoint_the_old_certificates_are_gone() -> Non
     assert certificates_in(world) == {"10.96.0.50:5000", "10.96.0.51:5000"}
     world.run()
     assert certificates_in(world) == {"10.96.0.51:5000"}
-
-
-def certificates_in(world: World) -> set[str]:
-    """The `address:port` of each directory of certificates."""
-    place = f"{USUAL.certificates.path}/"
-    found = (path for path in world.files.tree if path.startswith(place))
-    return {path.removeprefix(place).partition("/")[0] for path in found}
 
 
 def moved_world() -> tuple[World, FakeCrio]:

@@ -1,5 +1,8 @@
 """The layout is found from the node's own traces, and adds only what nobody else can tell."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import pytest
 
 from agent.errors import NodeTrouble, Problem, Reason
@@ -15,18 +18,21 @@ from agent.planning.model import ConfigChange, HostPath, RuntimeView
 from agent.planning.node_state import State, state_of
 
 ETC = "/etc/containerd/config.toml"
+MOVED = "/data/agent/etc/containerd/config.toml"
 K3S = "/var/lib/rancher/k3s/agent/etc/containerd/config.toml"
 
 
-def traces(*markers: str, os_id: str = "", node_name: str = "node-a") -> Traces:
-    return Traces(markers=frozenset(markers), os_id=os_id, node_name=node_name)
+def traces(
+    *markers: str, os_id: str = "", node_name: str = "node-a", moved: Mapping[str, str] = {}
+) -> Traces:
+    return Traces(markers=frozenset(markers), os_id=os_id, node_name=node_name, moved=moved)
 
 
 def chosen(found: Traces, *told: str, setting: str = "auto") -> str:
     return choose_layout(found, setting=setting, told=told).layout.name
 
 
-def view(config: str) -> RuntimeView:
+def view(config: str, *, text: str = "") -> RuntimeView:
     """A containerd 1.7 that has no config_path, with the edit that would set it."""
     path = HostPath(config)
     return RuntimeView(
@@ -39,7 +45,7 @@ def view(config: str) -> RuntimeView:
         identity="1",
         problems=(Problem(reason=Reason.CONFIG_PATH_UNSET, where=path, detail="so"),),
         change_needed="+ config_path",
-        change=ConfigChange(path=path, before=b"", after=b"x"),
+        change=ConfigChange(path=path, before=text.encode(), after=b"x"),
     )
 
 
@@ -72,7 +78,29 @@ def test_a_running_process_goes_before_what_a_distribution_left_behind() -> None
 
 def test_a_moved_data_directory_is_still_that_of_k3s_or_rke2() -> None:
     assert chosen(traces(), "/data/rke2/agent/etc/containerd/config.toml") == "rke2"
-    assert chosen(traces(), "/data/agent/etc/containerd/config.toml") == "k3s"
+    assert chosen(traces(), MOVED) == "k3s"
+    assert chosen(traces("/etc/rancher/rke2"), MOVED) == "rke2"
+    both = ("/etc/rancher/k3s", "/etc/rancher/rke2")
+    assert chosen(traces(*both, moved={"rke2": "/data"}), MOVED) == "rke2"
+    assert chosen(traces(*both, moved={"rke2": "/dat"}), MOVED) == "k3s"
+
+
+def test_what_k3s_calls_its_own_is_never_taken_for_rke2() -> None:
+    assert chosen(traces("/etc/rancher/rke2"), K3S) == "k3s"
+
+
+@pytest.mark.parametrize("name", ["k3s", "rke2"])
+def test_while_nothing_runs_the_configuration_is_where_the_settings_say(name: str) -> None:
+    at = traces(f"/etc/rancher/{name}")
+    usual = f"/var/lib/rancher/{name}/agent/etc/containerd/config.toml"
+    assert choose_layout(at, setting="auto").config == usual
+    assert choose_layout(replace(at, moved={name: "/data"}), setting="auto").config == MOVED
+
+
+def test_the_template_to_change_is_the_one_beside_the_configuration() -> None:
+    found = choose_layout(traces(), setting="auto", told=[MOVED])
+    [problem] = apply_layout(view(MOVED), found).problems
+    assert "/data/agent/etc/containerd/config-v3.toml.tmpl" in problem.detail
 
 
 @pytest.mark.parametrize("name", ["talos", "bottlerocket", "gke-autopilot", "fargate"])
@@ -89,9 +117,11 @@ def test_a_node_that_cannot_be_served_is_refused_with_what_to_use_there(name: st
 @pytest.mark.parametrize("name", ["k3s", "rke2", "k0s", "microk8s", "eks", "aks", "gke"])
 def test_a_generated_file_is_not_edited_and_its_owner_s_own_way_is_named(name: str) -> None:
     found = choose_layout(traces(), setting=name)
-    laid_out = apply_layout(view(found.layout.config), found)
+    before = view(found.layout.config, text=found.layout.generated_mark)
+    laid_out = apply_layout(before, found)
     assert [problem.reason for problem in laid_out.problems] == [Reason.CONFIG_GENERATED]
-    assert found.layout.generated in laid_out.problems[0].detail
+    folder = found.layout.config.rpartition("/")[0]
+    assert found.layout.generated.format(folder=folder) in laid_out.problems[0].detail
     assert (laid_out.change, laid_out.change_needed) == (None, "")
 
 
@@ -109,6 +139,38 @@ def test_flatcar_s_own_file_is_read_only_and_a_person_s_copy_is_not() -> None:
     own = apply_layout(view("/usr/share/containerd/config.toml"), found)
     assert [problem.reason for problem in own.problems] == [Reason.CONFIG_GENERATED]
     assert apply_layout(view(ETC), found).change is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_edited"),
+    [
+        (b"version = 2\n", True),
+        (b"version = 2 # not k0s_managed=true\n", True),
+        (b"# k0s_managed=true\nversion = 2\n", False),
+        (b"\n # k0s_managed=true\r\nversion = 2\n", False),
+        (None, False),
+    ],
+)
+def test_k0s_s_file_is_a_person_s_once_its_first_line_is_gone(
+    text: bytes | None, *, is_edited: bool
+) -> None:
+    found = choose_layout(traces(), setting="k0s")
+    path = HostPath(found.layout.config)
+    change = ConfigChange(path=path, before=text, after=b"x")
+    laid_out = apply_layout(replace(view(path), change=change), found)
+    assert (laid_out.change == change) is is_edited
+
+
+def test_what_k0s_has_made_beside_its_file_is_not_edited() -> None:
+    found = choose_layout(traces(), setting="k0s")
+    change = ConfigChange(path=HostPath("/run/k0s/containerd-cri.toml"), before=b"", after=b"x")
+    before = replace(view(found.layout.config), change=change)
+    assert apply_layout(before, found).change is None
+
+
+def test_flatcar_is_known_by_the_file_of_its_image_too() -> None:
+    assert chosen(traces(), "/usr/share/containerd/config.toml") == "flatcar"
+    assert chosen(traces("/etc/flatcar"), ETC) == "flatcar"
 
 
 def test_remove_searches_the_roots_of_every_layout() -> None:

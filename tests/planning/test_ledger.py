@@ -1,6 +1,7 @@
 """The record of what we wrote: intent before the first byte, and after the last only what is."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -24,12 +25,13 @@ from agent.planning.model import Blocked, Folder, FoundFolder, HostPath, Missing
 from agent.planning.steps import (
     AwaitReaders,
     CreateFolder,
+    ReloadRuntime,
     RemoveEmptyFolder,
     RemoveFolder,
     ReplaceFile,
 )
 from tests.anchors import NOW
-from tests.worlds import ROOT
+from tests.worlds import NEW_IP, ROOT, endpoint
 
 FOLDER, OTHER = ROOT.child("a.b.svc:1"), ROOT.child("c.d.svc:1")
 MADE = Folder(base=HostPath("/etc"), below=("containerd",))
@@ -74,6 +76,12 @@ def test_what_is_removed_leaves_the_record_only_afterwards() -> None:
     assert settle(intended, steps=steps) == Ledger()
 
 
+def test_what_lingers_in_a_runtimes_memory_is_forgotten_when_it_was_reloaded() -> None:
+    ledger = replace(CREATED, lingering={"a.b.svc": endpoint()})
+    assert settle(ledger, steps=[REPLACE]).lingering == ledger.lingering
+    assert settle(ledger, steps=[ReloadRuntime()]) == CREATED
+
+
 def test_directories_are_remembered_outermost_first_and_once() -> None:
     ledger = intend(Ledger(), steps=[], made=[MADE, ROOT])
     assert intend(ledger, steps=[], made=[ROOT, ROOT, OTHER]).made == (MADE, ROOT, OTHER)
@@ -114,10 +122,11 @@ folders = st.builds(
     Folder, base=st.just(HostPath("/etc")), below=st.lists(names, max_size=3).map(tuple)
 )
 ledgers = st.builds(
-    lambda entries, made, since: Ledger(
+    lambda entries, made, since, lingering: Ledger(
         entries={file_path(entry.folder, entry.name): entry for entry in entries},
         made=tuple(made),
         unwanted_since={HostPath(path): NOW - age for path, age in since.items()},
+        lingering=lingering,
     ),
     st.lists(
         st.builds(
@@ -127,6 +136,7 @@ ledgers = st.builds(
     ),
     st.lists(folders, max_size=3),
     st.dictionaries(names, st.timedeltas(timedelta(), timedelta(days=9)), max_size=2),
+    st.dictionaries(names, st.sampled_from([endpoint(), endpoint(NEW_IP, 443)]), max_size=2),
 )
 
 
@@ -169,6 +179,16 @@ BROKEN = {
     ),
     "waits that are a list": json.dumps(
         {"schema": 1, "machine-id": "a", "entries": [], "made": [], "unwanted-since": []}
+    ),
+    "an endpoint that is none": json.dumps(
+        {
+            "schema": 1,
+            "machine-id": "a",
+            "entries": [],
+            "made": [],
+            "unwanted-since": {},
+            "lingering": {"a.b.svc": "nowhere"},
+        }
     ),
     "nesting without end": "[" * 100_000,
 }

@@ -9,11 +9,9 @@ from agent.planning.hostnames import registry_of
 from agent.planning.ledger import Ledger, adopt
 from agent.planning.model import (
     CA_FILE,
-    DROP_IN_FILE,
     HOSTS_FILE,
     Blocked,
     Folder,
-    FoundFolder,
     HostPath,
 )
 from agent.planning.node_view import NodeView
@@ -22,7 +20,7 @@ from agent.planning.registries_conf import USUAL
 from agent.planning.removal import plan_removal
 from agent.planning.steps import ReloadRuntime
 from tests.planning.histories import FOREIGN_HOSTS, Past, Wish, foreign_folders, pasts, wishes
-from tests.worlds import LONG, ROOT, World, converged, service
+from tests.worlds import LONG, ROOT, World, converged, endpoint, service
 
 
 def test_what_was_made_is_gone() -> None:
@@ -113,7 +111,7 @@ def test_of_a_directory_that_is_none_any_more(sentence: str) -> None:
     ledger = adopt(Ledger(), folder=folder, files={CA_FILE: b"ours"})
     blocked = Blocked(reason=reason, detail="so it was found")
     removal = plan_removal(
-        NodeView(roots=(ROOT,), found={folder: blocked}, ledger=ledger), USUAL, may_reload=True
+        NodeView(roots=(ROOT,), found={folder: blocked}, ledger=ledger), USUAL, crio_runs=True
     )
     told = {"left": removal.left, "unread": removal.unread}
     assert [problem.reason for problem in told.pop(told_as)] == [reason]
@@ -121,11 +119,10 @@ def test_of_a_directory_that_is_none_any_more(sentence: str) -> None:
     assert removal.steps == ()
 
 
-def test_a_drop_in_that_is_gone_but_on_record_may_still_be_in_crios_memory() -> None:
-    ledger = adopt(Ledger(), folder=USUAL.drop_ins, files={DROP_IN_FILE: b"ours"})
-    found = {USUAL.drop_ins: FoundFolder(files={})}
-    node = NodeView(roots=(), found=found, ledger=ledger, registries_conf=USUAL)
-    assert plan_removal(node, USUAL, may_reload=True).steps == (ReloadRuntime(),)
+def test_what_has_left_the_drop_in_may_still_be_in_the_memory_of_a_crio_that_runs() -> None:
+    node = NodeView(roots=(), ledger=Ledger(lingering={LONG: endpoint()}), registries_conf=USUAL)
+    assert plan_removal(node, USUAL, crio_runs=True).steps == (ReloadRuntime(),)
+    assert plan_removal(node, USUAL, crio_runs=False).steps == ()
 
 
 # Properties

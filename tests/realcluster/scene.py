@@ -133,6 +133,15 @@ class Scene:
         what = f"the node is {state} {reason}".strip()
         self._wait(lambda: self.node_state() == (state, reason), what=what, seconds=seconds)
 
+    def events(self) -> str:
+        """What `kubectl describe` shows of the node's Events, one space between words."""
+        told = self.kubectl("describe", "node", self.cluster.node.name)
+        return " ".join(told.partition("Events:")[2].split())
+
+    def wait_for_event(self, words: str, *, seconds: float = 90.0) -> None:
+        """Wait until the node has an Event of that type and reason."""
+        self._wait(lambda: words in self.events(), what=f"Event {words}", seconds=seconds)
+
     @property
     def hosts_file(self) -> Path:
         """What the node's containerd reads about the registry."""

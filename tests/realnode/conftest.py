@@ -13,6 +13,7 @@ from tests.ground.programs import Program
 from tests.ground.registry import Registry
 from tests.missing_programs import found_or_skipped
 from tests.realnode.crio_ground import CrioGround
+from tests.realnode.docker_ground import DockerGround, running_docker
 
 
 def containerd_or_skip(version: str) -> Program:
@@ -56,3 +57,17 @@ def crio_ground(request: pytest.FixtureRequest) -> Iterator[CrioGround]:
         yield CrioGround(
             node=node, crio=runtime, registry=registry, authority=authority, version=version
         )
+
+
+@pytest.fixture
+def docker_ground() -> Iterator[DockerGround]:
+    """A node with a Docker that keeps its images in containerd's store."""
+    with running_docker("29") as made:
+        yield made
+
+
+@pytest.fixture(params=programs.DOCKER_VERSIONS)
+def classic_docker_ground(request: pytest.FixtureRequest) -> Iterator[DockerGround]:
+    """A node with a Docker that keeps its images itself, as all did before 28 and many still do."""
+    with running_docker(str(request.param), "--storage-driver=vfs") as made:
+        yield made

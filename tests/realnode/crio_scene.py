@@ -1,7 +1,7 @@
 """The usual scene on a node with CRI-O: a registry with one image, manifests, and the agent."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
@@ -11,6 +11,7 @@ from tests.ground.crio import CERTIFICATES, DROP_INS, Crio
 from tests.ground.node import Node
 from tests.ground.programs import Program
 from tests.ground.registry import Registry
+from tests.ground.snapshot import Entry
 from tests.ground.unit_bus import UnitBus
 from tests.missing_programs import found_or_skipped
 from tests.realnode.conftest import containerd_or_skip
@@ -72,3 +73,9 @@ def crio_scene(
         scene.serve()
         scene.ask_for()
         yield scene
+
+
+def files_in(scene: CrioScene, places: tuple[str, ...]) -> Mapping[str, Entry]:
+    """What stands on the node at these places, byte for byte."""
+    found = scene.node.snapshot()
+    return {path: entry for path, entry in found.items() if path.startswith(places)}

@@ -11,18 +11,30 @@ from tests.ground.namespaces import wait_until
 from tests.ground.pods import Container, HostPath, Pods
 from tests.realnode.agent_process import METRICS_PORT, Done, LiveAgent
 
-DAEMON_SET = REPOSITORY / "deploy/base/daemonset.yaml"
+DEPLOY = REPOSITORY / "deploy"
 
 
 def pod_template() -> Mapping[str, Any]:
     """The DaemonSet's."""
-    found: Mapping[str, Any] = yaml.safe_load(DAEMON_SET.read_text())["spec"]["template"]["spec"]
+    return _pod_of((DEPLOY / "base/daemonset.yaml").read_text())
+
+
+def host_paths(component: str = "") -> tuple[HostPath, ...]:
+    """What of the node it sees; with a component that adds to it, as its patch says."""
+    paths = _mounted(pod_template())
+    if not component:
+        return paths
+    kustomization = (DEPLOY / "components" / component / "kustomization.yaml").read_text()
+    (entry,) = yaml.safe_load(kustomization)["patches"]
+    return paths + _mounted(_pod_of(entry["patch"]))
+
+
+def _pod_of(daemon_set: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = yaml.safe_load(daemon_set)["spec"]["template"]["spec"]
     return found
 
 
-def host_paths() -> tuple[HostPath, ...]:
-    """What of the node it sees."""
-    pod = pod_template()
+def _mounted(pod: Mapping[str, Any]) -> tuple[HostPath, ...]:
     sources = {volume["name"]: volume["hostPath"]["path"] for volume in pod["volumes"]}
     (container,) = pod["containers"]
     return tuple(
@@ -36,11 +48,15 @@ def host_paths() -> tuple[HostPath, ...]:
 
 
 class PodAgent:
-    """The agent of one node, each command in a pod of its own; manifests lie in the node's /run."""
+    """The agent of one node, each command in a pod of its own; manifests lie in the node's /run.
 
-    def __init__(self, *, pods: Pods, image: str) -> None:
+    `component` is one of `deploy/components` that mounts more of the node.
+    """
+
+    def __init__(self, *, pods: Pods, image: str, component: str = "") -> None:
         self._pods = pods
         self._image = image
+        self._host_paths = host_paths(component)
 
     def call(self, command: str, *flags: str) -> Done:
         """One command to its end. A traceback fails the test."""
@@ -55,7 +71,7 @@ class PodAgent:
             image=self._image,
             command=("python3", "-c"),
             arguments=(program,),
-            host_paths=host_paths(),
+            host_paths=self._host_paths,
         )
         ended = self._pods.run(container)
         return Done(status=ended.status, out=ended.out, err=ended.err)
@@ -77,5 +93,5 @@ class PodAgent:
         return Container(
             image=self._image,
             arguments=(*words, "--manifests=/host/run/manifests"),
-            host_paths=host_paths(),
+            host_paths=self._host_paths,
         )

@@ -1,5 +1,6 @@
 """The usual scene of a test: a node, a registry with one image on it, manifests, and the agent."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -89,6 +90,14 @@ class Scene:
             path: entry
             for path, entry in self.node.snapshot().items()
             if path.startswith("etc/containerd/")
+        }
+
+    def recorded(self) -> set[str]:
+        """The files that the agent's ledger says it wrote, relative to the root."""
+        ledger = json.loads((self.node.root / STATE / "ledger.json").read_text())
+        return {
+            str(Path(entry["base"].lstrip("/"), *entry["below"], entry["name"]))
+            for entry in ledger["entries"]
         }
 
     def endpoint(self, *, host: str = HOST) -> str:

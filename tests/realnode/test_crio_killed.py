@@ -10,9 +10,9 @@ import pytest
 
 from tests.ground.certificates import Authority
 from tests.ground.crio import CERTIFICATES, DROP_INS
-from tests.realnode.crio_scene import CrioScene, crio_scene
+from tests.realnode.crio_scene import CrioScene, crio_scene, files_in
 from tests.realnode.killing import SavedDisk, forks_of
-from tests.realnode.scene import ADDRESS, OTHER_ADDRESS, STATE
+from tests.realnode.scene import ADDRESS, HOST, OTHER_ADDRESS, STATE
 
 pytestmark = pytest.mark.realnode
 
@@ -50,3 +50,24 @@ def test_a_change_of_ca_and_endpoint_together(scene: CrioScene):
 
     assert len(drop_ins) == 2
     assert f'"{ADDRESS}:443"' not in scene.drop_in()
+
+
+def test_a_withdrawal_which_the_next_sync_makes_crio_forget(scene: CrioScene):
+    assert scene.agent.sync().status == 0
+    scene.manifests.service(cluster_ips=[ADDRESS], label="false")
+    start = SavedDisk(scene, PLACES)
+
+    found, in_memory_only = [], 0
+    with forks_of(scene) as forks:
+        for moment in [item for item in forks.moments("sync") if item.name in {*NAMES, "fsync"}]:
+            start.restore()
+            scene.runtime.reload()
+            assert forks.kill_at(moment, "sync"), f"not reached: {moment}"
+            if (there := (files_in(scene, PLACES), scene.pull().error)) in found:
+                continue
+            found.append(there)
+            in_memory_only += not scene.drop_in() and not there[1]
+            assert forks.call("sync")[0] == 0, moment
+            assert f"lookup {HOST}" in scene.pull().error, moment
+
+    assert in_memory_only

@@ -61,6 +61,28 @@ def test_a_file_in_roots_home_that_hides_ours_is_told(scene: CrioScene):
     assert scene.pull().error == ""
 
 
+def test_certificates_in_roots_home_that_go_before_ours_are_told(scene: CrioScene):
+    home = "root/.config/containers/certs.d"
+    theirs = scene.node.root / home / f"{ADDRESS}:443"
+    theirs.mkdir(parents=True)
+
+    synced = scene.agent.sync()
+    doctor = scene.agent.call("doctor")
+
+    assert synced.status == 1
+    assert "shadowed" in synced.reasons
+    assert f"/{home}/{ADDRESS}:443" in synced.err
+    assert "shadowed" in doctor.out
+    assert "unknown authority" in scene.pull().error
+    (theirs / "ca.crt").write_text(scene.authority.pem)
+    assert scene.pull().error == ""
+    assert "shadowed" in scene.agent.sync().reasons
+    (theirs / "ca.crt").unlink()
+    theirs.rmdir()
+    assert scene.agent.sync().status == 0
+    assert scene.pull().error == ""
+
+
 def test_a_broken_drop_in_of_somebody_else_is_told_and_left(scene: CrioScene):
     theirs = scene.node.write(f"{DROP_INS}/60-broken.conf", "[[registry\n")
 

@@ -3,13 +3,10 @@
 Also where the kill came before the reload: what CRI-O goes by is in its memory too.
 """
 
-from collections.abc import Mapping
-
 import pytest
 
 from tests.ground.crio import CERTIFICATES, DROP_INS
-from tests.ground.snapshot import Entry
-from tests.realnode.crio_scene import CrioScene, crio_scene
+from tests.realnode.crio_scene import crio_scene, files_in
 from tests.realnode.killing import SavedDisk, forks_of
 from tests.realnode.scene import HOST, STATE
 
@@ -22,7 +19,7 @@ CALLS = {"openat", "mkdirat", "renameat", "renameat2", "unlinkat", "fsync"}
 
 def test_the_next_remove_puts_all_back_and_crio_no_longer_goes_by_it():
     with crio_scene("1.36") as scene, forks_of(scene) as forks:
-        start = files(scene)
+        start = files_in(scene, PLACES)
         assert forks.call("sync")[0] == 0
         whole, disk = scene.drop_in(), SavedDisk(scene, PLACES)
 
@@ -31,19 +28,13 @@ def test_the_next_remove_puts_all_back_and_crio_no_longer_goes_by_it():
             disk.restore()
             scene.runtime.reload()
             assert forks.kill_at(moment, "remove"), f"not reached: {moment}"
-            found = files(scene)
+            found = files_in(scene, PLACES)
             if found in seen:
                 continue
             seen.append(found)
             assert scene.drop_in() in {"", whole}, moment
             assert forks.call("remove")[0] == 0, moment
-            assert files(scene) == start, moment
+            assert files_in(scene, PLACES) == start, moment
             assert f"lookup {HOST}" in scene.pull().error, moment
 
         assert len(seen) > 1
-
-
-def files(scene: CrioScene) -> Mapping[str, Entry]:
-    """What the agent can have changed."""
-    found = scene.node.snapshot()
-    return {path: entry for path, entry in found.items() if path.startswith(PLACES)}

@@ -103,3 +103,21 @@ def test_an_empty_node_stays_empty_where_nothing_is_asked_for(scene: Scene):
     scene.agent.remove()
 
     assert scene.node.snapshot() == start
+
+
+@pytest.mark.parametrize("target", ["etc/elsewhere", "nowhere/at/all"])
+def test_a_link_in_the_place_of_the_directory_is_not_followed_and_not_in_the_way_of_remove(
+    scene: Scene, target: str
+):
+    certs_d = scene.node.root / CERTS_D
+    (scene.node.root / "etc/elsewhere").mkdir()
+    certs_d.rename(scene.node.root / "etc/moved")
+    certs_d.symlink_to(f"/{target}")
+    start = scene.node.snapshot()
+
+    synced = scene.agent.sync()
+    removed = scene.agent.remove()
+
+    assert (synced.status, synced.reasons) == (1, ("symlink-refused",))
+    assert (removed.status, removed.err) == (0, "")
+    assert scene.node.snapshot() == start

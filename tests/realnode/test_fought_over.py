@@ -3,11 +3,9 @@
 The same that repairs within about a second what was deleted once must not fight for ever.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
+from tests.ground.fighter import fighter
 from tests.ground.node import Node
 from tests.ground.registry import Registry
 from tests.realnode.scene import CERTS_D, HOST, Scene
@@ -17,8 +15,6 @@ pytestmark = [
     pytest.mark.parametrize("containerd_version", ["2.1"]),
 ]
 
-_LOOP = 'while sleep 0.1; do rm -rf "$0"; done'
-
 
 @pytest.fixture
 def scene(node: Node, registry: Registry) -> Scene:
@@ -27,20 +23,9 @@ def scene(node: Node, registry: Registry) -> Scene:
     return made
 
 
-@contextmanager
-def fighter(scene: Scene) -> Iterator[None]:
-    """A program that deletes one of our directories as soon as it is there."""
-    place = str(scene.node.root / CERTS_D / HOST)
-    with scene.node.popen(["bash", "-c", _LOOP, place]) as process:
-        try:
-            yield
-        finally:
-            process.end()
-
-
 def test_a_directory_is_not_fought_for_without_end(scene: Scene):
     with scene.agent.run() as live:
-        with fighter(scene):
+        with fighter(scene.node, scene.node.root / CERTS_D / HOST):
             live.wait_for_problem("fought-over")
             writes = live.metric("files_written_total")
             for _ in range(3):

@@ -1,4 +1,4 @@
-"""A real systemd on a real node: config_path is turned on by a restart, whole or undone."""
+"""A real systemd on a real node: what stops the restart that turns on config_path undoes it."""
 
 import signal
 import sys
@@ -6,13 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ground.debian_root import debian_root, systemd_nspawn
-from tests.ground.node import Node
-from tests.ground.registry import Registry
-from tests.ground.systemd_node import SystemdNode
-from tests.missing_programs import found_or_skipped
-from tests.realnode.conftest import containerd_or_skip
-from tests.realnode.scene import STATE, Scene
+from tests.ground.runtime_units import debians_containerd
+from tests.realnode.scene import Scene
+from tests.realnode.systemd_scene import systemd_scene
 
 pytestmark = pytest.mark.realnode
 
@@ -41,43 +37,8 @@ AFTER_IT_FAILED = DIES.replace("WHERE", "ConfigTurn._rolled_back")
 @pytest.fixture
 def scene() -> Iterator[Scene]:
     """Debian's containerd as it is installed: it reads no host directories."""
-    found_or_skipped("systemd-nspawn", systemd_nspawn)
-    found_or_skipped("a Debian to boot", debian_root)
-    with (
-        Node(containerd=containerd_or_skip("1.6")) as beside,
-        Registry(node=beside) as registry,
-        SystemdNode(beside=beside) as node,
-    ):
-        scene = Scene(node=node, registry=registry)
-        scene.serve()
-        scene.ask_for()
-        yield scene
-
-
-def test_config_path_is_turned_on_with_one_restart_and_undone_to_the_byte(scene: Scene):
-    before, pid = scene.node.etc(), scene.node.containerd_pid()
-
-    reported = scene.agent.sync()
-    untouched = scene.node.containerd_pid()
-    config = (scene.node.root / CONFIG).read_bytes()
-    turned_on = scene.agent.sync(*ALLOWED)
-    restarted = scene.node.containerd_pid()
-    pull = scene.pull()
-    again = scene.agent.sync(*ALLOWED)
-    removed = scene.agent.remove()
-
-    assert reported.reasons == ("config-path-unset",)
-    assert config == before[CONFIG.removeprefix("etc/")].content
-    assert untouched == pid
-    assert (turned_on.status, turned_on.err) == (0, "")
-    assert "restart containerd.service" in turned_on.out
-    assert "effective" in turned_on.out
-    assert restarted != pid
-    assert pull.ok, pull.error
-    assert (again.status, scene.node.containerd_pid()) == (0, restarted)
-    assert (removed.status, removed.err) == (0, "")
-    assert scene.node.etc() == before
-    assert not (scene.node.root / STATE).exists()
+    with systemd_scene("Debian's containerd", debians_containerd) as made:
+        yield made
 
 
 def test_a_file_that_somebody_else_has_changed_since_is_left_and_said(scene: Scene):
@@ -113,13 +74,13 @@ def test_a_restart_that_fails_is_rolled_back_and_the_runtime_serves_again(scene:
     assert failed.status == 1
     assert failed.reasons[0] == "restart-failed"
     assert (scene.node.root / CONFIG).read_bytes() == before[CONFIG.removeprefix("etc/")].content
-    scene.node.wait_for_containerd()
+    scene.node.wait_for_runtime()
     assert scene.agent.remove().status == 0
     assert scene.node.etc() == before
 
 
 def test_a_file_that_containerd_itself_refuses_is_never_put_in_its_place(scene: Scene):
-    pid = scene.node.containerd_pid()
+    pid = scene.node.runtime_pid()
     program = scene.node.root / "usr/bin/containerd"
     program.rename(program.with_name("containerd.real"))
     scene.node.write("usr/bin/containerd", "#!/bin/sh\nexit 1\n").chmod(0o755)
@@ -129,7 +90,7 @@ def test_a_file_that_containerd_itself_refuses_is_never_put_in_its_place(scene: 
 
     assert refused.reasons[0] == "preflight-failed"
     assert scene.node.etc()[CONFIG.removeprefix("etc/")] == before
-    assert scene.node.containerd_pid() == pid
+    assert scene.node.runtime_pid() == pid
     names = {path.name for path in (scene.node.root / "etc/containerd").iterdir()}
     assert names == {"certs.d", "config.toml"}
 
@@ -137,16 +98,16 @@ def test_a_file_that_containerd_itself_refuses_is_never_put_in_its_place(scene: 
 def test_killed_between_the_write_and_the_restart_it_needs_one_and_the_next_sync_does_it(
     scene: Scene,
 ):
-    before, pid = scene.node.etc(), scene.node.containerd_pid()
+    before, pid = scene.node.etc(), scene.node.runtime_pid()
     killed(scene, BEFORE_THE_RESTART)
 
     reported = scene.agent.sync()
-    assert scene.node.containerd_pid() == pid
+    assert scene.node.runtime_pid() == pid
     assert "needs-restart" in reported.reasons
 
     finished = scene.agent.sync(*ALLOWED)
     assert (finished.status, finished.err) == (0, "")
-    assert scene.node.containerd_pid() != pid
+    assert scene.node.runtime_pid() != pid
     assert scene.agent.remove().status == 0
     assert scene.node.etc() == before
 
@@ -172,7 +133,7 @@ def test_killed_after_a_restart_that_failed_the_next_pass_puts_it_back_whatever_
 
     assert repaired.reasons[0] == "restart-failed"
     assert (scene.node.root / CONFIG).read_bytes() == before[CONFIG.removeprefix("etc/")].content
-    scene.node.wait_for_containerd()
+    scene.node.wait_for_runtime()
     assert "restart-failed" not in scene.agent.sync().reasons
 
 
