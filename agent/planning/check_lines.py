@@ -64,6 +64,7 @@ _REASONS: dict[Line, tuple[Reason, ...]] = {
         Reason.BUNDLE_EXPIRED,
         Reason.NAME_TAKEN,  # only `issue` meets this and the next three
         Reason.AUTHORITY_UNUSABLE,
+        Reason.CERTIFICATE_UNVERIFIABLE,
         Reason.REQUEST_REFUSED,
         Reason.CERTIFICATE_WITHOUT_ADDRESS,
     ),

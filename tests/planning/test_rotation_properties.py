@@ -151,6 +151,7 @@ class MeddledRotation(Rotation):
         """Then nothing tells that there has ever been anything."""
         world = self.world
         if not (world.ring.anchors or world.published.anchors or world.secrets):
+            world.pods.clear()
             for node in world.nodes.values():
                 node.has_worked = False
 
