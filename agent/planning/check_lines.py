@@ -62,7 +62,7 @@ _REASONS: dict[Line, tuple[Reason, ...]] = {
         Reason.BUNDLE_HAS_PRIVATE_KEY,
         Reason.BUNDLE_HAS_LEAF,
         Reason.BUNDLE_EXPIRED,
-        Reason.NAME_TAKEN,  # only `issue` meets this and the next three
+        Reason.NAME_TAKEN,  # only `issue` meets this and the next four
         Reason.AUTHORITY_UNUSABLE,
         Reason.CERTIFICATE_UNVERIFIABLE,
         Reason.REQUEST_REFUSED,
