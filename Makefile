@@ -31,11 +31,11 @@ CTR ?= ctr
 # What a run leaves in its temporary directory goes with it.
 own_tmp := scratch=$$(mktemp -d /tmp/rna.XXXXXX); trap 'rm -rf "$$scratch"' EXIT; TMPDIR=$$scratch
 
-.PHONY: help demo test check realnode realcluster image load bench soak lock lock-check programs venv root clean
+.PHONY: help demo test check realnode realcluster image load bench soak rotation lock lock-check programs venv root clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
-	@echo "also: check realnode realcluster bench bench-scale soak lock programs clean"
+	@echo "also: check realnode realcluster bench bench-scale soak rotation lock programs clean"
 
 demo: venv root
 	@$(PY) -m tests.demo
@@ -78,6 +78,10 @@ bench: venv root
 # Memory of `run` under steady change; the figures, and 1 when they are not what was promised.
 soak: venv root
 	@$(PY) -m tests.bench.soak --minutes $(SOAK_MINUTES)
+
+# Rotations of the CA on three real nodes, at length: 10,000 pulls and more, of which none may fail.
+rotation: venv root
+	@$(PY) -m tests.rotation
 
 # A fleet of up to 5,000 nodes on one API server: a quarter of an hour, and both cores.
 bench-scale: venv root

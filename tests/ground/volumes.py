@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from tests.ground.closing import Closing
 from tests.ground.kubectl import Kubectl, Object
@@ -52,7 +53,10 @@ class Source:
 
 
 class Followed(Closing):
-    """A volume that is kept as its object is, some time later, for as long as it is open."""
+    """A volume that is kept as its object is, some time later, for as long as it is open.
+
+    A kubelet looks again once in a minute or so, and at once when the pod has changed (`hurry`).
+    """
 
     def __init__(
         self,
@@ -65,9 +69,10 @@ class Followed(Closing):
     ) -> None:
         """Follow it by kubectl on that node, and `bring` each new content to its place."""
         self.delay_seconds = delay_seconds
+        self._hurried = Event()
         self._what = f"{source.kind} {source.namespace}/{source.name}"
         self._bring = bring
-        self._content: Mapping[str, str] = {}
+        self.content: Mapping[str, str] = {}
         self._watched = Watched(
             source.kind,
             f"--namespace={source.namespace}",
@@ -79,27 +84,35 @@ class Followed(Closing):
 
     def close(self) -> None:
         """Follow no more."""
+        self._hurried.set()
         self._watched.close()
+
+    def hurry(self) -> None:
+        """Bring what there is now, or comes next, without delay."""
+        self._hurried.set()
 
     def wait_until_there(self, *, seconds: float = 60.0) -> None:
         """Until it has been brought for the first time: a pod does not start before."""
         what = f"{self._what} is on the node"
-        wait_until(lambda: bool(self._content), what=what, seconds=seconds)
+        wait_until(lambda: bool(self.content), what=what, seconds=seconds)
 
     def wait_for(self, key: str, text: str, *, seconds: float = 60.0) -> None:
         """Until one of its files holds exactly that."""
         what = f"{key} of {self._what} on the node is the new one"
-        wait_until(lambda: self._content.get(key) == text, what=what, seconds=seconds)
+        wait_until(lambda: self.content.get(key) == text, what=what, seconds=seconds)
 
     def _renew(self, found: Object) -> None:
-        content = _content(found)
-        if content == self._content or self._watched.ended.wait(self.delay_seconds):
+        content = content_of(found)
+        if content == self.content:
             return
+        self._hurried.wait(self.delay_seconds)
+        self._hurried.clear()
         self._bring(content)
-        self._content = content
+        self.content = content
 
 
-def _content(found: Object) -> dict[str, str]:
+def content_of(found: Object) -> dict[str, str]:
+    """What a ConfigMap or a Secret holds."""
     data: Mapping[str, str] = found.get("data") or {}
     if found["kind"] == "ConfigMap":
         return dict(data)

@@ -32,14 +32,14 @@ class Watched(Closing):
         self._tell = tell
         self._lock = Lock()
         self._process: NodeProcess | None = None
-        self.ended = Event()
+        self._ended = Event()
         self._thread = Thread(target=self._watch, name=f"watch {' '.join(arguments)}")
         self._thread.start()
 
     def close(self) -> None:
         """Watch no more."""
         with self._lock:
-            self.ended.set()
+            self._ended.set()
             if self._process and self._process.poll() is None:
                 self._process.kill()
         self._thread.join(timeout=30)
@@ -49,10 +49,10 @@ class Watched(Closing):
             with process:
                 for line in process.stdout or ():
                     self._take(json.loads(line))
-            self.ended.wait(_SECONDS_BETWEEN_TRIES)
+            self._ended.wait(_SECONDS_BETWEEN_TRIES)
 
     def _take(self, event: Object) -> None:
-        if event["type"] == "DELETED" or self.ended.is_set():
+        if event["type"] == "DELETED" or self._ended.is_set():
             return
         found: Object = event["object"]
         self.objects[found["metadata"]["name"]] = found
@@ -61,5 +61,5 @@ class Watched(Closing):
 
     def _begin(self) -> NodeProcess | None:
         with self._lock:
-            self._process = None if self.ended.is_set() else self._popen()
+            self._process = None if self._ended.is_set() else self._popen()
             return self._process

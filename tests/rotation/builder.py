@@ -49,7 +49,7 @@ class Builder(Closing):
             self._bundle, self._home = (Volume(self._place / name) for name in ("ca", "home"))
             self.volumes = (
                 hub.follow(
-                    Source(kind="configmaps", namespace=NAMESPACE, name="registry-trust"),
+                    Source(kind="configmaps", namespace="registry-trust", name="registry-trust"),
                     bring=self._bundle.write,
                 ),
                 hub.follow(

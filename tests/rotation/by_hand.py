@@ -13,13 +13,8 @@ from tests.rotation.site import Site
 
 def publish_bundle(site: Site, *authorities: Authority) -> None:
     """For nodes, and for the builder."""
-    content = {"ca.crt": bundle(*authorities)}
-    site.kubectl.apply(
-        *(
-            _object("ConfigMap", "registry-trust", namespace) | {"data": content}
-            for namespace in ("registry-trust", BUILDS)
-        )
-    )
+    content = _object("ConfigMap", "registry-trust", "registry-trust")
+    site.kubectl.apply(content | {"data": {"ca.crt": bundle(*authorities)}})
 
 
 def publish_certificate(site: Site, authority: Authority) -> None:

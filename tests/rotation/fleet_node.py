@@ -14,8 +14,6 @@ from tests.ground.kubectl import Object
 from tests.ground.node import Node
 from tests.rotation.hub import AGENT, Hub
 
-REGISTRY = "registry/knative"
-
 _LABELS = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
 
 
@@ -50,15 +48,22 @@ class FleetNode(Closing):
         """What it has told; nothing while it has told nothing."""
         return self._hub.leases.objects.get(f"node-{self.name}", {})
 
-    def anchors(self) -> frozenset[str]:
-        """The fingerprints of the CAs that it has for the registry, by its Lease."""
+    def anchors(self, service: str = "knative") -> frozenset[str]:
+        """The fingerprints of the CAs that it has for that registry, by its Lease."""
         annotations = self.lease().get("metadata", {}).get("annotations", {})
-        return frozenset(read_by_registry(annotations.get(TRUST_ANCHORS, "")).get(REGISTRY, ()))
+        told = read_by_registry(annotations.get(TRUST_ANCHORS, ""))
+        return frozenset(told.get(f"registry/{service}", ()))
 
     def kill_agent(self) -> None:
         """End its agent in the midst of whatever it does."""
         os.kill(self.agent.pid, signal.SIGKILL)
         self.agent.stop()
+
+    def age_lease(self) -> None:
+        """Pretend that its agent has said nothing for a year."""
+        spec = json.dumps({"spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}})
+        lease = ("lease", f"node-{self.name}", f"--namespace={AGENT}", "--type=merge")
+        self._hub.kubectl("patch", *lease, "--patch", spec)
 
     def report_ready(self, *, ready: bool) -> None:
         """What the API server knows of the node's own health."""

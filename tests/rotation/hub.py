@@ -1,6 +1,6 @@
 """Where everything is that nodes talk to: the API server, and the registry of `deploy/`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from tests.ground import programs
@@ -24,8 +24,12 @@ _VOLUMES = {"certificate": "registry-tls", "push": "registry-push"}
 class Hub(Starting):
     """`kubectl apply -k deploy/` has been done, and the registry's pod waits for its Secrets."""
 
-    def __init__(self, *, containerd: str = "2.1") -> None:
-        """Nothing runs yet. The containerd is none that runs: every node has one."""
+    def __init__(self, *, containerd: str = "2.1", refresh_seconds: float = 0.0) -> None:
+        """Nothing runs yet. The containerd is none that runs: every node has one.
+
+        `refresh_seconds` is how much later the pod has a Secret's new content, unless it changes.
+        """
+        self._refresh_seconds = refresh_seconds
         self.node = Node(containerd=programs.containerd(containerd), name="hub")
         self._open = ExitStack()
         self._open.callback(self.node.close)
@@ -38,7 +42,11 @@ class Hub(Starting):
         self.plane.start()
         self.kubectl("apply", f"--kustomize={DEPLOY}")
         self.leases = self.watch("leases", f"--namespace={AGENT}")
+        self.trust_leases = self.watch("leases", "--namespace=registry-trust")
+        self.trust_secrets = self.watch("secrets", "--namespace=registry-trust")
         self.volumes = {name: self._follow(name, secret) for name, secret in _VOLUMES.items()}
+        self._make_pod()
+        self.watch("pods", "--namespace=registry", tell=self._hurry)
 
     def close(self) -> None:
         """End everything."""
@@ -60,9 +68,11 @@ class Hub(Starting):
         """Its ClusterIP."""
         return str(self.service["spec"]["clusterIP"])
 
-    def watch(self, *arguments: str) -> Watched:
+    def watch(self, *arguments: str, tell: Callable[[Object], None] | None = None) -> Watched:
         """Objects as they are now, for as long as the hub runs."""
-        return self._open.enter_context(Watched(*arguments, node=self.node, kubectl=self.kubectl))
+        return self._open.enter_context(
+            Watched(*arguments, node=self.node, kubectl=self.kubectl, tell=tell)
+        )
 
     def follow(self, source: Source, *, bring: Bring, delay_seconds: float = 0.0) -> Followed:
         """Keep a volume as its object is."""
@@ -80,7 +90,29 @@ class Hub(Starting):
         def bring(content: Mapping[str, str]) -> None:
             self.pod.write_secret(volume, content)
 
-        return self.follow(Source(kind="secrets", namespace="registry", name=secret), bring=bring)
+        source = Source(kind="secrets", namespace="registry", name=secret)
+        return self.follow(source, bring=bring, delay_seconds=self._refresh_seconds)
+
+    def _make_pod(self) -> None:
+        """What the Deployment's controller would make, so that somebody can write onto it."""
+        template = self.kubectl.get("deployment/registry", "--namespace=registry")["spec"][
+            "template"
+        ]
+        place = {"namespace": "registry"}
+        self.kubectl.apply(
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place | {"name": "default"}},
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": place
+                | {"name": "registry-0", "labels": template["metadata"]["labels"]},
+                "spec": template["spec"] | {"nodeName": self.node.name},
+            },
+        )
+
+    def _hurry(self, _pod: Object) -> None:
+        for volume in self.volumes.values():
+            volume.hurry()
 
     def _furnish(self) -> None:
         self.wires = Wires(hub=self.node, port=PORT)
