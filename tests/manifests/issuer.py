@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from agent.cluster.connection import Connection, Kubeconfig
 from agent.cluster.lookup import documents_at
 from tests.ground.kubectl import Object
 from tests.ground.namespaces import wait_until
+from tests.manifests.agents import Live, live
 from tests.manifests.cluster import AgentApi, Cluster
 
 ISSUER, TRUST = "issuer", "registry-trust"
@@ -20,6 +22,14 @@ WANTS_TRUST, WANTS_PUSH = "registry-node-agent.internal/trust", "registry-node-a
 POLICY = "registry-trust-issuer"
 PODS = "/api/v1/namespaces/registry/pods"
 OF_PUSH = "kubernetes.io/dockerconfigjson"
+BUNDLE = "registry-node-agent.internal:serving:registry"
+
+_MADE = {
+    TRUST: "secret/registry-ca secret/registry-push-passwords cm/registry-trust lease/issuer",
+    "registry": "secret/registry-tls secret/registry-push",
+    "kube-public": "configmap/local-registry-hosting",
+    "default": f"clustertrustbundle/{BUNDLE}",
+}
 
 
 def secrets(namespace: str) -> str:
@@ -52,6 +62,19 @@ def fenced(cluster: Cluster) -> Iterator[AgentApi]:
     with api_as_issuer(cluster) as api:
         wait_until(lambda: is_fenced(api), what="the fences of the trust controller are up")
         yield api
+
+
+@contextmanager
+def issuing(cluster: Cluster, directory: Path) -> Iterator[Live]:
+    """The trust controller at work with its own account; what it made is gone afterwards."""
+    kubeconfig = cluster.plane.write_service_account_kubeconfig(TRUST, ISSUER)
+    try:
+        with fenced(cluster), live("issue", directory, "--kubeconfig", str(kubeconfig)) as running:
+            yield running
+    finally:
+        for where, things in _MADE.items():
+            names = (f"--namespace={where}", "--ignore-not-found")
+            cluster.kubectl("delete", *things.split(), *names)
 
 
 def is_fenced(api: AgentApi) -> bool:

@@ -1,19 +1,15 @@
 """The trust controller with the rights of its manifests and no others: nothing is refused to it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.cluster.leadership import NAME, PHASE
 from tests.ground.namespaces import wait_until
-from tests.manifests.agents import Live, live
 from tests.manifests.cluster import Cluster
-from tests.manifests.issuer import ISSUER, TRUST, WANTS_PUSH, WANTS_TRUST, fenced, namespace
+from tests.manifests.issuer import BUNDLE, TRUST, WANTS_PUSH, WANTS_TRUST, issuing, namespace
 
 pytestmark = pytest.mark.realcluster
-
-BUNDLE = "registry-node-agent.internal:serving:registry"
 
 
 @pytest.fixture
@@ -22,25 +18,16 @@ def wants(cluster: Cluster) -> str:
     return namespace(cluster, WANTS_TRUST, WANTS_PUSH)
 
 
-@pytest.fixture
-def issuing(cluster: Cluster, tmp_path: Path) -> Iterator[Live]:
-    with fenced(cluster):
-        kubeconfig = cluster.plane.write_service_account_kubeconfig(TRUST, ISSUER)
-        with live("issue", tmp_path, "--kubeconfig", str(kubeconfig)) as running:
-            yield running
-    for where, things in {
-        TRUST: "secret/registry-ca secret/registry-push-passwords configmap/registry-trust",
-        "registry": "secret/registry-tls secret/registry-push",
-        "kube-public": "configmap/local-registry-hosting",
-        "default": f"clustertrustbundle/{BUNDLE}",
-    }.items():
-        cluster.kubectl("delete", *things.split(), f"--namespace={where}", "--ignore-not-found")
-    cluster.kubectl("delete", "lease", NAME, f"--namespace={TRUST}", "--ignore-not-found")
-
-
 def test_an_empty_cluster_comes_to_have_all_of_it(
-    cluster: Cluster, issuing: Live, wants: str
+    cluster: Cluster, wants: str, tmp_path: Path
 ) -> None:
+    with issuing(cluster, tmp_path) as controller:
+        check_that_all_comes_to_be(cluster, wants)
+    assert controller.problems() == []
+    assert "orbidden" not in controller.log.read_text()
+
+
+def check_that_all_comes_to_be(cluster: Cluster, wants: str) -> None:
     for where, thing in (
         (TRUST, "secret/registry-ca"),
         (TRUST, "configmap/registry-trust"),
@@ -62,5 +49,3 @@ def test_an_empty_cluster_comes_to_have_all_of_it(
         return bool(lease["metadata"].get("annotations", {}).get(PHASE) == "steady")
 
     wait_until(is_steady, what="the Lease says so")
-    assert issuing.problems() == []
-    assert "orbidden" not in issuing.log.read_text()
