@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from agent.planning.serving_certificate import (
     covered,
+    kept,
     may_serve,
     waits_for_retirement,
     why_anew,
@@ -151,7 +152,13 @@ def _leaves(view: TrustView, now: datetime) -> Iterator[TrustStep]:
         names, addresses = covered(serving, ring=ring, current=current, now=now)
         why = why_anew(serving, ring=ring, current=current, now=now)
         if why and names:
-            yield IssueLeaf(namespace=serving.namespace, names=names, addresses=addresses, why=why)
+            besides = kept(serving, ring=ring, current=current, now=now)
+            yield IssueLeaf(
+                namespace=serving.namespace,
+                names=names | besides.names,
+                addresses=addresses | besides.addresses,
+                why=why,
+            )
 
 
 def _retirement(view: TrustView, *, now: datetime, lifetimes: Lifetimes) -> TrustStep | None:

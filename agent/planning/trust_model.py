@@ -36,13 +36,15 @@ class Constraints:
 
     def allow(self, *, names: frozenset[str], addresses: frozenset[IPAddress]) -> bool:
         """Whether a CA with these may sign a certificate of these names and addresses."""
-        hosts = (ip_network(address) for address in addresses)
-        return all(map(self._has_name, names)) and (
-            not self.networks or all(map(self._has_network, hosts))
-        )
+        return all(map(self.allow_name, names)) and all(map(self.allow_address, addresses))
 
-    def _has_name(self, name: str) -> bool:
+    def allow_name(self, name: str) -> bool:
+        """Whether a CA with these may sign for this name."""
         return any(name == own or name.endswith(f".{own}") for own in self.names)
+
+    def allow_address(self, address: IPAddress) -> bool:
+        """Whether a CA with these may sign for this address."""
+        return not self.networks or self._has_network(ip_network(address))
 
     def _has_network(self, wanted: IPNetwork) -> bool:
         return any(

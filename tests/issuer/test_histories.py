@@ -1,27 +1,17 @@
-"""Whatever happened to a cluster, and for how long nobody looked: what a pass leaves is good."""
+"""What a pass makes of a cluster that changed, or that nobody looked at for long."""
 
-from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
-from ipaddress import ip_network
+from ipaddress import ip_address
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from agent.issuer.controller import MOST_STEPS
-from agent.issuer.verification import verify
-from agent.planning.pem import pem_block
-from agent.planning.published_bundle import anchors_in, fingerprint
+from agent.issuer.certificates import issue
+from agent.planning.model import RegistryName
 from agent.planning.rotation import Phase
-from agent.planning.serving_certificate import covered
-from agent.planning.trust_model import Authority, IPNetwork, Keyring, Serving
-from agent.planning.trust_report import TrustReport
 from agent.planning.trust_steps import MakeAuthority, PublishAnchors
-from tests.issuer.trust_cluster import KilledError, TrustCluster
-
-RANGES = tuple(map(ip_network, ("10.96.0.0/16", "10.97.0.0/16", "fd00::/112")))
+from tests.issuer.pairs import DAY, authority
+from tests.issuer.passes import RANGES, after, anchors, is_served, settle
+from tests.issuer.trust_cluster import TrustCluster
 
 
 @pytest.fixture
@@ -30,34 +20,6 @@ def cluster() -> TrustCluster:
     made.serve("knative", "10.96.0.50")
     settle(made)
     return made
-
-
-def settle(cluster: TrustCluster) -> TrustReport:
-    """A pass, after which all nodes read the bundle."""
-    report = cluster.controller().settle()
-    cluster.nodes_read("a", "b")
-    return report
-
-
-def after(cluster: TrustCluster, **time: float) -> TrustReport:
-    cluster.pass_time(**time)
-    return settle(cluster)
-
-
-def anchors(cluster: TrustCluster) -> list[bytes]:
-    return [pem_block(der).encode() for der in anchors_in(cluster.bundle)]
-
-
-def is_served(cluster: TrustCluster, name: str, *, to: bytes, namespace: str = "registry") -> bool:
-    """Whether who trusts that CA can verify the Service by its name."""
-    why = verify(
-        chain=cluster.certificate(namespace),
-        anchor=to,
-        names={f"{name}.{namespace}.svc"},
-        addresses=(),
-        now=cluster.now(),
-    )
-    return why is None
 
 
 def test_a_namespace_allowed_later_is_served_from_the_switch_on(cluster: TrustCluster) -> None:
@@ -105,6 +67,74 @@ def test_a_service_of_a_new_range_waits_so_that_the_others_stay_served_to_all() 
     assert is_served(cluster, "tekton", to=new)
 
 
+def test_a_service_that_lost_its_label_is_served_until_the_certificate_is_renewed(
+    cluster: TrustCluster,
+) -> None:
+    [anchor] = anchors(cluster)
+    del cluster.services_[RegistryName(namespace="registry", name="knative")]
+    cluster.serve("tekton", "10.96.0.51")
+    settle(cluster)
+    cluster.serve("tekton", "10.96.0.52")
+    settle(cluster)
+
+    assert is_served(cluster, "knative", to=anchor)
+    assert is_served(cluster, "tekton", to=anchor)
+
+    after(cluster, hours=21)
+    assert not is_served(cluster, "knative", to=anchor)
+    assert is_served(cluster, "tekton", to=anchor)
+
+
+def test_what_a_stranger_put_into_a_certificate_is_not_taken_over(cluster: TrustCluster) -> None:
+    name = ("registry", "registry-tls")
+    strange = issue(
+        names={"evil.registry.svc"},
+        addresses=(),
+        authority=authority(now=cluster.now()),
+        now=cluster.now(),
+        lifetime=DAY,
+    )
+    data = {"tls.crt": strange.certificate, "tls.key": strange.key}
+    cluster.secrets[name] = replace(cluster.secrets[name], data=data)
+
+    [serving] = settle(cluster).view.servings
+
+    assert serving.leaf is not None
+    assert serving.leaf.names == {"knative.registry.svc", "knative.registry.svc.cluster.local"}
+
+
+def test_an_address_of_a_range_that_is_gone_keeps_no_certificate_from_being_made() -> None:
+    cluster = TrustCluster(ranges=frozenset(RANGES))
+    cluster.serve("knative", "10.96.0.50")
+    cluster.serve("tekton", "10.97.0.50")
+    settle(cluster)
+    after(cluster, hours=40)
+    cluster.ranges = frozenset(RANGES[:1])
+    cluster.serve("tekton", "10.96.0.51")
+    settle(cluster)
+    after(cluster, hours=11)
+
+    report = after(cluster, hours=2)
+    assert report.view.phase is Phase.SWITCHED
+    [serving] = report.view.servings
+    assert serving.leaf is not None
+    assert ip_address("10.96.0.51") in serving.leaf.addresses
+    assert ip_address("10.97.0.50") not in serving.leaf.addresses
+
+
+def test_a_service_made_anew_all_the_time_does_not_fill_the_certificate(
+    cluster: TrustCluster,
+) -> None:
+    for number in range(100):
+        cluster.serve("knative", f"10.96.1.{number}")
+        report = settle(cluster)
+        [serving] = report.view.servings
+        assert serving.leaf is not None
+        assert ip_address(f"10.96.1.{number}") in serving.leaf.addresses
+
+    assert len(serving.leaf.addresses) < 70
+
+
 def test_ranges_that_cannot_be_read_for_a_while_change_nothing() -> None:
     cluster = TrustCluster(ranges=frozenset(RANGES))
     cluster.serve("knative", "10.96.0.50")
@@ -141,124 +171,3 @@ def test_a_demand_is_answered_by_one_new_authority_even_in_its_own_second(
     settle(cluster)
 
     assert len(anchors(cluster)) == 2
-
-
-class Histories(RuleBasedStateMachine):
-    """Anything may come, and after any of it there is a pass, and another that finds it done."""
-
-    namespaces = st.sampled_from(("registry", "builds", "more"))
-    addresses = st.sampled_from(("10.96.0.5", "10.97.0.5", "fd00::5"))
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.cluster = TrustCluster()
-
-    @initialize()
-    def begin(self) -> None:
-        self.cluster.serve("knative", "10.96.0.50")
-        self.look()
-
-    @rule(minutes=st.sampled_from((0, 1, 59, 3 * 60, 25 * 60, 51 * 60, 101 * 60)))
-    def time_passes(self, minutes: int) -> None:
-        self.cluster.pass_time(minutes=minutes, milliseconds=300)
-        self.look()
-
-    @rule()
-    def the_nodes_read(self) -> None:
-        self.cluster.nodes_read("a", "b")
-        self.look()
-
-    @rule(namespace=namespaces, number=st.integers(1, 3), address=addresses)
-    def a_service_is_there(self, namespace: str, number: int, address: str) -> None:
-        self.cluster.namespaces_ = tuple(sorted({*self.cluster.namespaces_, namespace}))
-        self.cluster.serve(f"s{number}", f"{address}{number}", namespace=namespace)
-        self.look()
-
-    @rule(ranges=st.none() | st.frozensets(st.sampled_from(RANGES), min_size=1))
-    def other_ranges_are_known(self, ranges: frozenset[IPNetwork] | None) -> None:
-        self.cluster.ranges = ranges
-        self.look()
-
-    @rule(data=st.data())
-    def an_object_is_deleted(self, data: st.DataObject) -> None:
-        cluster = self.cluster
-        names = sorted({*cluster.secrets, *cluster.config_maps})
-        name = data.draw(st.sampled_from(names))
-        cluster.secrets.pop(name, None)
-        cluster.config_maps.pop(name, None)
-        self.look()
-
-    @rule(namespace=namespaces, key=st.sampled_from(("tls.crt", "tls.key")), text=st.binary())
-    def a_certificate_is_spoilt(self, namespace: str, key: str, text: bytes) -> None:
-        name = (namespace, "registry-tls")
-        secret = self.cluster.secrets.get(name)
-        if secret is not None:
-            self.cluster.secrets[name] = replace(secret, data={**secret.data, key: text})
-        self.look()
-
-    @rule()
-    def new_keys_are_demanded(self) -> None:
-        self.cluster.controller().demand()
-        self.look()
-
-    @rule(writes=st.integers(0, 4), minutes=st.sampled_from((1, 61, 51 * 60)))
-    def the_controller_is_killed(self, writes: int, minutes: int) -> None:
-        self.cluster.pass_time(minutes=minutes)
-        self.cluster.writes_left = writes
-        with suppress(KilledError):
-            self.cluster.controller().settle()
-        self.cluster.writes_left = None
-        self.look()
-
-    def teardown(self) -> None:
-        """When nothing happens any more, all is as it has to be, and every Service is served."""
-        reports = (after(self.cluster, hours=2) for _ in range(60))
-        assert any(map(_is_all_well, reports))
-
-    def look(self) -> None:
-        """A pass does all there is to do, and what is served then is what can be served."""
-        report = self.cluster.controller().settle()
-        assert len(report.done) < MOST_STEPS, report.done
-        assert self.cluster.controller().settle().done == ()
-        ring, keys = report.view.ring, self.cluster.secrets["registry-trust", "registry-ca"].data
-        assert {key for key in keys if key.endswith(".key")} <= {"current.key", "next.key"}
-        assert report.view.published.anchors == ring.anchors
-        if ring.current is not None and ring.current.not_after > report.now:
-            for serving in report.view.servings:
-                self.check(serving, ring=ring, current=ring.current, now=report.now)
-
-    def check(self, serving: Serving, *, ring: Keyring, current: Authority, now: datetime) -> None:
-        """By the CA that signs and, as long as the chain leads there, by the one before."""
-        names, addresses = covered(serving, ring=ring, current=current, now=now)
-        if not names:
-            return
-        leaf = serving.leaf
-        assert leaf is not None
-        assert (leaf.names, leaf.addresses) == (names, addresses)
-        assert (leaf.signer, leaf.is_sound) == (current.sha256, True)
-        trusted = {
-            pem_block(der).encode()
-            for der in anchors_in(self.cluster.bundle)
-            for authority in (current, *ring.crossed_by(now))
-            if authority.sha256 == fingerprint(der)
-            and authority.constraints.allow(names=names, addresses=addresses)
-        }
-        chain = self.cluster.certificate(serving.namespace)
-        assert trusted
-        for anchor in trusted:
-            why_not = verify(chain=chain, anchor=anchor, names=names, addresses=addresses, now=now)
-            assert why_not is None
-
-
-def _is_all_well(report: TrustReport) -> bool:
-    wanted = report.view.wanted
-    return report.view.phase is Phase.STEADY and all(
-        service.names <= (serving.leaf.names if serving.leaf else frozenset())
-        for serving in report.view.servings
-        for service in serving.services
-        if wanted.allow(names=service.names, addresses=service.addresses)
-    )
-
-
-TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=15, stateful_step_count=20)
