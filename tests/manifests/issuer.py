@@ -66,15 +66,20 @@ def fenced(cluster: Cluster) -> Iterator[AgentApi]:
 
 @contextmanager
 def issuing(cluster: Cluster, directory: Path) -> Iterator[Live]:
-    """The trust controller at work with its own account; what it made is gone afterwards."""
+    """The trust controller at work with its own account; what it makes is gone afterwards."""
     kubeconfig = cluster.plane.write_service_account_kubeconfig(TRUST, ISSUER)
+    _forget(cluster)  # what another test may have left
     try:
         with fenced(cluster), live("issue", directory, "--kubeconfig", str(kubeconfig)) as running:
             yield running
     finally:
-        for where, things in _MADE.items():
-            names = (f"--namespace={where}", "--ignore-not-found")
-            cluster.kubectl("delete", *things.split(), *names)
+        _forget(cluster)
+
+
+def _forget(cluster: Cluster) -> None:
+    for where, things in _MADE.items():
+        names = (f"--namespace={where}", "--ignore-not-found")
+        cluster.kubectl("delete", *things.split(), *names)
 
 
 def is_fenced(api: AgentApi) -> bool:
