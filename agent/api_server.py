@@ -6,7 +6,7 @@ Imported only by what uses one: the Kubernetes client costs about 12 MiB on ever
 import threading
 
 from agent import __version__
-from agent.cluster.api import Api
+from agent.cluster.api import READ_SECONDS, Api
 from agent.cluster.cluster_view import Wanted
 from agent.cluster.connection import Connection, access_by
 from agent.cluster.fleet_reader import FleetReader
@@ -56,10 +56,12 @@ def fleet_reader(settings: Settings) -> FleetReader:
     return FleetReader(connect(settings), SystemClock())
 
 
-def connect(settings: Settings) -> Api:
+def connect(settings: Settings, *, read_seconds: float = READ_SECONDS) -> Api:
     """The API server that the settings name; nothing is asked yet."""
-    access = access_by(settings.kubeconfig)
-    return Api(Connection(access, user_agent=f"registry-node-agent/{__version__}"))
+    connection = Connection(
+        access_by(settings.kubeconfig), user_agent=f"registry-node-agent/{__version__}"
+    )
+    return Api(connection, read_seconds=read_seconds)
 
 
 def _wanted(settings: Settings) -> Wanted:

@@ -12,6 +12,7 @@ from uuid import uuid4
 from agent import __version__, api_server
 from agent.cluster import cluster_bundle
 from agent.cluster.cert_manager import CertManager
+from agent.cluster.leadership import READ_SECONDS as LEASE_READ_SECONDS
 from agent.cluster.leadership import Leadership
 from agent.cluster.pod_notes import PodNotes
 from agent.cluster.signing_requests import SigningRequests
@@ -113,7 +114,7 @@ class _Issuing:
     def run(self, settings: Settings) -> int:
         """Until asked to end. Returns the exit status."""
         leadership = Leadership(
-            api_server.connect(settings),
+            api_server.connect(settings, read_seconds=LEASE_READ_SECONDS),
             identity=f"{socket.gethostname()}_{uuid4()}",
             clock=self.clock,
             changed=self.wake.set,

@@ -30,15 +30,18 @@ LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 PATH = f"{LEASES}/{NAME}"
 PHASE, PROGRESS = PREFIX + "phase", PREFIX + "progress"
 
+SPREAD = 0.2
+"""Of each pause, so that two rivals do not keep step."""
+
+READ_SECONDS = 3.0
+"""Of its `api`: one answer that never comes must not cost the Lease."""
+
 _SUBJECT = f"Lease {NAMESPACE}/{NAME}"
 _NOT_FOUND = 404
 
 
 class Leadership:
-    """One candidate, in a thread of its own. Every method may be called by any thread.
-
-    Its `api` should give up on an answer sooner than the deadline passes.
-    """
+    """One candidate, in a thread of its own. Every method may be called by any thread."""
 
     def __init__(
         self,
@@ -107,7 +110,7 @@ class Leadership:
             self._over.wait(self.tend())
 
     def _pause(self, seconds: float) -> float:
-        return seconds * random.uniform(0.8, 1.2)  # noqa: S311 - no secret, two rivals
+        return seconds * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311 - no secret, two rivals
 
     def _try(self) -> None:
         """Raises ApiError."""

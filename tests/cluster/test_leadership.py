@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from agent.cluster.leadership import LEASES, PATH, PHASE, PROGRESS, Leadership
+from agent.cluster.leadership import (
+    LEASES,
+    PATH,
+    PHASE,
+    PROGRESS,
+    READ_SECONDS,
+    SPREAD,
+    Leadership,
+)
 from agent.errors import Reason
 from agent.planning.election import USUAL
 from tests.cluster.fake_api import DOWN, FakeApi, Object, refusal
@@ -47,6 +55,11 @@ class Candidates:
     @property
     def lease(self) -> dict[str, Any]:
         return self.api.objects[PATH]
+
+
+def test_one_answer_that_never_comes_costs_nobody_the_lease() -> None:
+    longest = (USUAL.renew + USUAL.retry) * (1 + SPREAD) + READ_SECONDS
+    assert longest < USUAL.duration
 
 
 class TestByTheClock:
