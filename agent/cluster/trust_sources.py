@@ -10,6 +10,7 @@ from agent.cluster.listing import every
 from agent.cluster.lookup import list_at, text_at, texts_at
 from agent.cluster.objects import PREFIX, REGISTRY_LABEL, read_service
 from agent.errors import BadInput, Problem
+from agent.planning.model import ServiceObject
 from agent.planning.trust_model import IPNetwork
 from agent.planning.trust_sources import ServedService, ServicesSeen
 
@@ -30,24 +31,31 @@ class TrustSources:
         self._namespaces = tuple(namespaces)
 
     def services(self) -> ServicesSeen:
-        """The Services that carry the registry label, with whatever value."""
+        """The Services that carry the registry label, with whatever value, and the others."""
         seen: list[ServedService] = []
+        unlabelled: list[ServiceObject] = []
         problems: list[Problem] = []
         for namespace in self._namespaces:
             path = f"{NAMESPACES}/{namespace}/services"
             with asking(self._api, f"Services in {namespace}"):
-                documents = list(every(self._api, path, {"labelSelector": REGISTRY_LABEL}))
+                documents = list(every(self._api, path))
             for document in documents:
                 where = f"Service {namespace}/{text_at(document, 'metadata', 'name')}"
+                is_labelled = REGISTRY_LABEL in texts_at(document, "metadata", "labels")
                 try:
                     service = read_service(document, where=where)
                 except BadInput as refusal:
-                    problems.append(refusal.problem)
+                    problems.extend([refusal.problem] if is_labelled else [])
                     continue
-                selector = texts_at(document, "spec", "selector")
-                seen.append(ServedService(service=service, selector=selector))
+                if is_labelled:
+                    selector = texts_at(document, "spec", "selector")
+                    seen.append(ServedService(service=service, selector=selector))
+                else:
+                    unlabelled.append(service)
         seen.sort(key=lambda item: item.service.registry)
-        return ServicesSeen(services=tuple(seen), problems=tuple(problems))
+        return ServicesSeen(
+            services=tuple(seen), unlabelled=tuple(unlabelled), problems=tuple(problems)
+        )
 
     def service_ranges(self) -> frozenset[IPNetwork] | None:
         """The ranges that ClusterIPs come from (ServiceCIDR, v1 since Kubernetes 1.33).

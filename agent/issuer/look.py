@@ -1,20 +1,23 @@
 """One look at all that trust bootstrapping decides by."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 
 from agent.errors import BadInput, Problem
 from agent.issuer import keyring, serving_secret
 from agent.issuer.keyring import StoredKeyring, read_keyring
 from agent.issuer.serving_secret import read_serving
 from agent.planning import published_bundle
+from agent.planning.model import IPAddress, ServiceObject
 from agent.planning.published_bundle import Extras, read_extras, read_published
 from agent.planning.rotation import TrustView
 from agent.planning.service_rules import WITHDRAWN, judge_service
 from agent.planning.stored_objects import ConfigMapObject, SecretObject, check_ours
 from agent.planning.trust_model import Constraints, Reached
-from agent.planning.trust_sources import ServedService
+from agent.planning.trust_sources import ServedService, ServicesSeen
 from agent.ports import Clock
 from agent.trust_ports import Objects, Sources
 
@@ -83,8 +86,18 @@ class Looking:
         judged = tuple(self._judged(found.services, problems))
         reached = _by_namespace(judged)
         secrets = dict(self._secrets(reached, problems))
+        others = tuple(_others(found, judged))
         servings = (
-            read_serving(namespace, reached[namespace], secret, stored=stored, now=now)
+            read_serving(
+                namespace,
+                reached[namespace],
+                secret,
+                besides=[
+                    self._reached(one) for one in others if one.registry.namespace == namespace
+                ],
+                stored=stored,
+                now=now,
+            )
             for namespace, secret in secrets.items()
         )
         view = TrustView(
@@ -122,13 +135,17 @@ class Looking:
             if item.service.label == WITHDRAWN:
                 continue
             try:
-                good = judge_service(item.service, domain=self._domain)
+                judge_service(item.service, domain=self._domain)
             except BadInput as refusal:
                 problems.append(refusal.problem)
                 continue
-            short = f"{good.registry.name}.{good.registry.namespace}.svc"
-            names = frozenset({short, f"{short}.{self._domain}"})
-            yield item, Reached(names=names, addresses=frozenset(good.addresses))
+            yield item, self._reached(item.service)
+
+    def _reached(self, service: ServiceObject) -> Reached:
+        """Of a refused one only the addresses that are some: its ClusterIP may be `None`."""
+        short = f"{service.registry.name}.{service.registry.namespace}.svc"
+        names = frozenset({short, f"{short}.{self._domain}"})
+        return Reached(names=names, addresses=frozenset(_addresses(service)))
 
     def _secrets(
         self, namespaces: Iterable[str], problems: list[Problem]
@@ -144,6 +161,22 @@ class Looking:
                 problems.append(refusal.problem)
             else:
                 yield namespace, secret
+
+
+def _others(
+    found: ServicesSeen, judged: Iterable[tuple[ServedService, Reached]]
+) -> Iterator[ServiceObject]:
+    """The Services that are there and that nodes do not pull from, or not any more."""
+    good = {item.service.registry for item, _ in judged}
+    labelled = (item.service for item in found.services if item.service.label != WITHDRAWN)
+    yield from (service for service in labelled if service.registry not in good)
+    yield from found.unlabelled
+
+
+def _addresses(service: ServiceObject) -> Iterator[IPAddress]:
+    for text in service.cluster_ips:
+        with suppress(ValueError):
+            yield ip_address(text)
 
 
 def _by_namespace(

@@ -25,6 +25,7 @@ def read_serving(
     services: Iterable[Reached],
     secret: SecretObject | None,
     *,
+    besides: Iterable[Reached],
     stored: StoredKeyring,
     now: datetime,
 ) -> Serving:
@@ -43,6 +44,7 @@ def read_serving(
     return Serving(
         namespace=namespace,
         services=tuple(services),
+        besides=tuple(besides),
         leaf=leaf,
         written_at=read_moment(secret.annotations.get(WRITTEN_AT, "")),
     )

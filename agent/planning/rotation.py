@@ -17,10 +17,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from agent.planning.serving_certificate import (
-    covered,
-    kept,
     may_serve,
     waits_for_retirement,
+    wanted,
     why_anew,
 )
 from agent.planning.trust_model import (
@@ -149,15 +148,11 @@ def _leaves(view: TrustView, now: datetime) -> Iterator[TrustStep]:
     if current is None or current.not_after <= now:
         return
     for serving in view.servings:
-        names, addresses = covered(serving, ring=ring, current=current, now=now)
+        due = wanted(serving, ring=ring, current=current, now=now)
         why = why_anew(serving, ring=ring, current=current, now=now)
-        if why and names:
-            besides = kept(serving, ring=ring, current=current, now=now)
+        if why and due.names:
             yield IssueLeaf(
-                namespace=serving.namespace,
-                names=names | besides.names,
-                addresses=addresses | besides.addresses,
-                why=why,
+                namespace=serving.namespace, names=due.names, addresses=due.addresses, why=why
             )
 
 

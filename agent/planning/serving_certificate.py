@@ -1,10 +1,8 @@
 """Which names and addresses a registry's certificate has, and when it is made anew.
 
 One for all registry Services of a namespace: they share the registry. A Service that the CA may
-not sign for yet waits, and does not keep the others from a new certificate.
-
-What a Service was reached by stays in the certificate until that is renewed for its age: nodes go
-on to pull from a Service that lost its label, or whose ports they cannot tell apart any more.
+not sign for yet waits, and does not keep the others from a new certificate. One that is there but
+lost its label, or is refused, stays in the certificate: nodes go on to pull from it.
 """
 
 from collections.abc import Iterable
@@ -16,15 +14,12 @@ from agent.planning.trust_model import Authority, Keyring, Leaf, Reached, Servin
 
 _RENEWED_AFTER = 2 / 3  # of its life
 _JITTER = 0.05  # so much earlier at most: what was made together is not renewed together
-_MOST_KEPT = 64  # names and addresses: a Service that is made anew every hour shall not fill it
 
 
-def covered(
-    serving: Serving, *, ring: Keyring, current: Authority, now: datetime
-) -> tuple[frozenset[str], frozenset[IPAddress]]:
-    """All names and addresses that the certificate can be for."""
-    found = together(covered_services(serving, ring=ring, current=current, now=now))
-    return found.names, found.addresses
+def wanted(serving: Serving, *, ring: Keyring, current: Authority, now: datetime) -> Reached:
+    """All that the certificate has to be for."""
+    services = covered_services(serving, ring=ring, current=current, now=now)
+    return together((*services, *_kept(serving, ring=ring, current=current, now=now)))
 
 
 def covered_services(
@@ -56,6 +51,23 @@ def waits_for_retirement(
     return bool(verifiable) and verifiable != _allowed(serving.services, current)
 
 
+def _kept(
+    serving: Serving, *, ring: Keyring, current: Authority, now: datetime
+) -> Iterable[Reached]:
+    """Of what the present certificate is for: the Services that are no longer wanted."""
+    leaf = serving.leaf
+    if leaf is None or not leaf.is_sound:
+        return ()
+    services = [
+        Reached(names=service.names & leaf.names, addresses=service.addresses & leaf.addresses)
+        for service in serving.besides
+        if service.names & leaf.names
+    ]
+    for authority in (current, *ring.crossed_by(now)):
+        services = _allowed(services, authority)
+    return services
+
+
 def _verifiable(
     serving: Serving, *, ring: Keyring, current: Authority, now: datetime
 ) -> list[Reached]:
@@ -82,30 +94,15 @@ def why_anew(serving: Serving, *, ring: Keyring, current: Authority, now: dateti
     reasons = {
         "what is there does not verify": not leaf.is_sound,
         "another CA signs now": leaf.signer != current.sha256,
-        "it lacks a name or an address of the Services": _lacks(
-            leaf, *covered(serving, ring=ring, current=current, now=now)
-        ),
+        "the Services have other names or addresses": Reached(
+            names=leaf.names, addresses=leaf.addresses
+        )
+        != wanted(serving, ring=ring, current=current, now=now),
         "its chain is not that of the CA any more": leaf.crossed != ring.crossed,
         "two thirds of its life are over": now >= renewal(leaf, seed=serving.namespace)
         and leaf.not_after < current.not_after,
     }
     return next((why for why, holds in reasons.items() if holds), "")
-
-
-def kept(serving: Serving, *, ring: Keyring, current: Authority, now: datetime) -> Reached:
-    """What a new certificate has to be for besides: what the present one is, if that is not old."""
-    leaf = serving.leaf
-    if leaf is None or not leaf.is_sound or now >= renewal(leaf, seed=serving.namespace):
-        return together(())
-    signers = [authority.constraints for authority in (current, *ring.crossed_by(now))]
-    names = {name for name in leaf.names if all(by.allow_name(name) for by in signers)}
-    addresses = {item for item in leaf.addresses if all(by.allow_address(item) for by in signers)}
-    found = Reached(names=frozenset(names), addresses=frozenset(addresses))
-    return found if len(names) + len(addresses) <= _MOST_KEPT else together(())
-
-
-def _lacks(leaf: Leaf, names: frozenset[str], addresses: frozenset[IPAddress]) -> bool:
-    return not (names <= leaf.names and addresses <= leaf.addresses)
 
 
 def renewal(leaf: Leaf, *, seed: str) -> datetime:

@@ -36,15 +36,13 @@ class Constraints:
 
     def allow(self, *, names: frozenset[str], addresses: frozenset[IPAddress]) -> bool:
         """Whether a CA with these may sign a certificate of these names and addresses."""
-        return all(map(self.allow_name, names)) and all(map(self.allow_address, addresses))
+        hosts = (ip_network(address) for address in addresses)
+        return all(map(self._has_name, names)) and (
+            not self.networks or all(map(self._has_network, hosts))
+        )
 
-    def allow_name(self, name: str) -> bool:
-        """Whether a CA with these may sign for this name."""
+    def _has_name(self, name: str) -> bool:
         return any(name == own or name.endswith(f".{own}") for own in self.names)
-
-    def allow_address(self, address: IPAddress) -> bool:
-        """Whether a CA with these may sign for this address."""
-        return not self.networks or self._has_network(ip_network(address))
 
     def _has_network(self, wanted: IPNetwork) -> bool:
         return any(
@@ -146,11 +144,13 @@ class Reached:
 class Serving:
     """One namespace with registries: its Services, and the certificate that there is for them.
 
-    `leaf` is None where there is no certificate; `written_at` is when it was put there.
+    `besides` are the Services there that are none for us, without the label or refused. `leaf` is
+    None where there is no certificate; `written_at` is when it was put there.
     """
 
     namespace: str
     services: tuple[Reached, ...]
+    besides: tuple[Reached, ...] = ()
     leaf: Leaf | None = None
     written_at: datetime | None = None
 

@@ -20,9 +20,13 @@ class ServedService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicesSeen:
-    """All of them in the allowed namespaces; `problems` has those that could not be read."""
+    """All of them in the allowed namespaces; `problems` has those that could not be read.
+
+    `unlabelled` are the other Services there.
+    """
 
     services: tuple[ServedService, ...] = ()
+    unlabelled: tuple[ServiceObject, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 

@@ -18,6 +18,7 @@ from agent.cluster.trust_sources import (
     TrustSources,
 )
 from agent.errors import ClusterTrouble, Reason
+from agent.planning.trust_sources import ServicesSeen
 from tests.cluster.fake_api import DOWN, FakeApi, refusal
 from tests.cluster.kube_access import api_over
 from tests.ground.control_plane import SERVICE_RANGES, ControlPlane
@@ -61,6 +62,7 @@ class TestServices:
         assert seen.problems == ()
         assert (away.service.registry.name, away.service.label) == ("away", "false")
         assert away.selector == {}
+        assert [str(other.registry) for other in seen.unlabelled] == [f"{namespace}/web"]
         assert knative.selector == SELECTOR
         ours = api.get(f"{path}/knative")["spec"]
         assert list(knative.service.cluster_ips) == ours["clusterIPs"]
@@ -71,7 +73,7 @@ class TestServices:
     ) -> None:
         api.create(f"{NAMESPACES}/{namespace}/services", service("knative"))
         other = control_plane.create_namespace()
-        assert TrustSources(api, namespaces=[other]).services().services == ()
+        assert TrustSources(api, namespaces=[other]).services() == ServicesSeen()
 
 
 @pytest.mark.realcluster

@@ -13,7 +13,7 @@ from agent.issuer.verification import verify
 from agent.planning.pem import pem_block
 from agent.planning.published_bundle import anchors_in, fingerprint
 from agent.planning.rotation import Phase
-from agent.planning.serving_certificate import covered
+from agent.planning.serving_certificate import wanted
 from agent.planning.trust_model import Authority, IPNetwork, Keyring, Serving
 from agent.planning.trust_report import TrustReport
 from tests.issuer.passes import RANGES, after
@@ -106,13 +106,13 @@ class Histories(RuleBasedStateMachine):
 
     def check(self, serving: Serving, *, ring: Keyring, current: Authority, now: datetime) -> None:
         """By the CA that signs and, as long as the chain leads there, by the one before."""
-        names, addresses = covered(serving, ring=ring, current=current, now=now)
+        due = wanted(serving, ring=ring, current=current, now=now)
+        names, addresses = due.names, due.addresses
         if not names:
             return
         leaf = serving.leaf
         assert leaf is not None
-        assert names <= leaf.names
-        assert addresses <= leaf.addresses
+        assert (leaf.names, leaf.addresses) == (names, addresses)
         assert (leaf.signer, leaf.is_sound) == (current.sha256, True)
         trusted = {
             pem_block(der).encode()

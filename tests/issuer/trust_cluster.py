@@ -45,6 +45,7 @@ class TrustCluster:
     secrets: dict[tuple[str, str], SecretObject] = field(default_factory=dict)
     config_maps: dict[tuple[str, str], ConfigMapObject] = field(default_factory=dict)
     services_: dict[RegistryName, ServedService] = field(default_factory=dict)
+    unlabelled: tuple[ServiceObject, ...] = ()
     ranges: frozenset[IPNetwork] | None = None
     nodes: dict[str, tuple[frozenset[str], bool]] = field(default_factory=dict)
     noted: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
@@ -135,7 +136,7 @@ class TrustCluster:
         return self.config_maps[key]
 
     def services(self) -> ServicesSeen:
-        return ServicesSeen(services=tuple(self.services_.values()))
+        return ServicesSeen(services=tuple(self.services_.values()), unlabelled=self.unlabelled)
 
     def service_ranges(self) -> frozenset[IPNetwork] | None:
         return self.ranges
