@@ -1,6 +1,7 @@
 """podman, skopeo and buildah on a node: they read the same files as CRI-O, at every start anew."""
 
 import shutil
+from collections.abc import Mapping
 from subprocess import CompletedProcess
 
 from tests.ground import programs
@@ -39,16 +40,19 @@ class ImageTools:
         """What that program says when its pull of an image fails; empty when it has it."""
         shutil.rmtree(self._node.root / _STORE, ignore_errors=True)
         (self._node.root / _STORE).mkdir(parents=True)
-        done = self._run(name, *_arguments(name, image))
+        done = self.run(name, *_arguments(name, image))
         return done.stderr.strip() if done.returncode else ""
 
     def version(self, name: str) -> str:
         """What that program says of its version."""
-        return self._run(name, "--version").stdout
+        return self.run(name, "--version").stdout
 
-    def _run(self, name: str, *arguments: str) -> CompletedProcess[str]:
+    def run(
+        self, name: str, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> CompletedProcess[str]:
+        """Run that program on the node, with the node's own files."""
         command = [f"{self._folder}/{name}", *arguments]
-        return self._node.run(command, env=self._environment, chroot=True)
+        return self._node.run(command, env={**self._environment, **(env or {})}, chroot=True)
 
 
 def _folder(program: Program) -> str:

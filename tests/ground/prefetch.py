@@ -46,6 +46,8 @@ _CLUSTER: _Wanted = {
     "distribution": programs.distribution,
     "front": programs.front,
     "crane": programs.crane,
+    "ko": programs.ko,
+    "kaniko": programs.kaniko,
     "promtool": programs.promtool,
     "etcd": programs.etcd,
     "cni-plugins": programs.cni_plugins,

@@ -17,6 +17,7 @@ CRI_DOCKERD, SPEGEL = "cri-dockerd-0.4", "spegel-0.7"
 KUBERNETES = "kubernetes-1.37"  # the minor version of the client in pyproject.toml
 ETCD = "etcd-3.7"
 DISTRIBUTION, CRANE = "distribution-3.1", "crane-0.22"
+KO, KANIKO = "ko-0.19", "kaniko-1.25"
 KUBERNETES_PROGRAMS = (
     *("kube-apiserver", "kubectl"),
     *("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"),
@@ -163,6 +164,16 @@ def front() -> Program:
 def crane() -> Program:
     """A client of registries, which Kaniko, ko and Knative are built on."""
     return _built(CRANE, "crane")
+
+
+def ko() -> Program:
+    """Builds images of Go programs, and pushes them by the same library as crane."""
+    return _built(KO, "ko", static=True)
+
+
+def kaniko() -> Program:
+    """Kaniko's executor, of Chainguard's fork: the one with the older registry library."""
+    return _built(KANIKO, "executor", static=True)
 
 
 def promtool() -> Program:

@@ -4,9 +4,11 @@ Bundle and password are in its namespace, as the labels of that ask for them, an
 `deploy/examples`. The names that cluster DNS would know stand in its own /etc/hosts.
 """
 
+import base64
+import json
 import tarfile
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -15,6 +17,7 @@ from time import monotonic
 from tests.ground import images, programs
 from tests.ground.closing import Closing
 from tests.ground.node import Node
+from tests.ground.programs import Program
 from tests.ground.volumes import Source, Volume
 from tests.rotation.hub import Hub
 
@@ -35,14 +38,24 @@ class Push:
 class Builder(Closing):
     """It, in a network of its own; what it mounts is renewed for as long as it is open."""
 
-    def __init__(self, *, hub: Hub, containerd: str = "2.1") -> None:
-        """Make it and its namespace. The containerd is none that runs: every node has one."""
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        containerd: str = "2.1",
+        name: str = "builder",
+        tools: Sequence[Program] = (),
+    ) -> None:
+        """Make it and its namespace, with these tools.
+
+        The containerd is none that runs: every node has one.
+        """
         self._numbers = count(1)
         metadata = {"name": NAMESPACE, "labels": _LABELS}
         hub.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         with ExitStack() as undo:
             self.node = undo.enter_context(
-                Node(containerd=programs.containerd(containerd), name="builder")
+                Node(containerd=programs.containerd(containerd), name=name, tools=tools)
             )
             hub.wires.join(self.node)
             self._place = self.node.root / "run/builder"
@@ -61,6 +74,33 @@ class Builder(Closing):
 
     def close(self) -> None:
         self._open.close()
+
+    @property
+    def trust(self) -> Path:
+        """The directory that the bundle is mounted at."""
+        return self._bundle.folder
+
+    @property
+    def push_secret(self) -> Path:
+        """The directory that the push Secret is mounted at, with its key as `config.json`."""
+        return self._home.folder
+
+    @contextmanager
+    def trusting(self, pem: str) -> Iterator[None]:
+        """For as long as this lasts, another bundle is mounted."""
+        before = {"ca.crt": (self.trust / "ca.crt").read_text()}
+        self._bundle.write({"ca.crt": pem})
+        yield
+        self._bundle.write(before)
+
+    @contextmanager
+    def knowing(self, pair: str, *, host: str) -> Iterator[None]:
+        """For as long as this lasts, another password is mounted."""
+        before = {"config.json": (self.push_secret / "config.json").read_text()}
+        entry = {"auth": base64.b64encode(pair.encode()).decode()}
+        self._home.write({"config.json": json.dumps({"auths": {host: entry}})})
+        yield
+        self._home.write(before)
 
     def resolve(self, *hosts: str, address: str) -> None:
         """Let cluster DNS say that of these names."""

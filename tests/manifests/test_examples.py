@@ -1,0 +1,70 @@
+"""The examples for builders and Knative: one name in all of them, and an API server takes them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agent.issuer.bundle_copies import LABEL as TRUST
+from agent.issuer.push_passwords import LABEL as PUSH
+from tests.manifests.cluster import Cluster
+from tests.manifests.kustomizations import DEPLOY, build, only
+
+pytestmark = pytest.mark.realcluster
+
+BUILDERS, KNATIVE = DEPLOY / "examples/builders", DEPLOY / "examples/knative"
+HOST = "knative.registry.svc.cluster.local"
+FILES = sorted(
+    path
+    for folder in (BUILDERS, KNATIVE)
+    for path in folder.glob("*.yaml")
+    if path.name not in {"kustomization.yaml", "namespace.yaml"}
+)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_uses_what_the_trust_controller_publishes(path: Path) -> None:
+    text = path.read_text()
+    documents = [document for document in yaml.safe_load_all(text) if document]
+    assert documents
+    published = ("registry-trust", "registry-node-agent.internal:serving:registry", HOST)
+    assert any(name in str(documents) for name in published)
+    assert "insecure" not in str(documents)
+
+
+@pytest.mark.parametrize("path", sorted(BUILDERS.glob("[!kn]*.yaml")), ids=lambda path: path.stem)
+def test_builders_push_to_the_one_name(path: Path) -> None:
+    assert HOST in path.read_text()
+
+
+def test_the_namespace_of_builds_asks_for_bundle_and_password() -> None:
+    labels = only(build(BUILDERS), "Namespace")["metadata"]["labels"]
+    assert (labels[TRUST], labels[PUSH]) == ("true", "true")
+
+
+def test_an_api_server_takes_the_builders(cluster: Cluster) -> None:
+    cluster.kubectl("create", "namespace", "builds")
+    done = cluster.kubectl.call("apply", f"--kustomize={BUILDERS}", "--dry-run=server")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["controller", "controller-from-1.37"])
+def test_an_api_server_takes_knatives_controller_with_it(cluster: Cluster, name: str) -> None:
+    container = {"name": "controller", "image": "example.org/controller"}
+    labels = {"app": f"controller-{len(name)}"}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": labels["app"], "namespace": "default"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }
+    cluster.kubectl.apply(deployment)
+    patch = ("--patch-file", str(KNATIVE / f"{name}.yaml"), "--namespace=default")
+    done = cluster.kubectl.call("patch", f"deployment/{labels['app']}", *patch, "--output=yaml")
+    assert done.returncode == 0, done.stderr
+    spec = yaml.safe_load(done.stdout)["spec"]["template"]["spec"]
+    assert spec["containers"][0]["image"] == "example.org/controller"
+    assert spec["containers"][0]["env"][0]["name"] == "SSL_CERT_DIR"
