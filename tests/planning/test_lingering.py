@@ -114,11 +114,21 @@ def test_a_name_that_is_asked_for_again_no_longer_lingers() -> None:
     assert world.state.load_ledger().lingering == {}
 
 
-def test_a_name_that_somebody_else_configures_is_his() -> None:
-    world, crio = deaf_to_it()
+def test_a_name_that_somebody_else_configures_is_his_once_crio_has_read_it() -> None:
+    world, crio = crio_world()
+    world.serve()
+    world.ask(service(), trust=bundle())
+    assert world.run().in_sync
     theirs = HostPath("/etc/containers/registries.conf.d/60-theirs.conf")
     crio.conf = replace(USUAL, prefixes={LONG: theirs, SHORT: theirs})
+    crio.deaf = DEAF
+    for _ in range(3):
+        assert Reason.NEEDS_RELOAD in world.reasons()
+        assert pulled_by(crio) == [LONG, SHORT]
+        world.restart()
+    crio.loaded = dict.fromkeys((LONG, SHORT), "10.0.0.9:443")
     assert Reason.NEEDS_RELOAD not in world.reasons()
+    assert certificates_in(world) == set()
 
 
 def test_remove_leaves_the_certificates_to_a_crio_that_cannot_be_reloaded() -> None:
