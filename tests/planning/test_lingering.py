@@ -15,7 +15,7 @@ from agent.planning.registries_conf import USUAL
 from tests.fake_network import FakeCrio
 from tests.fakes import CrashNow
 from tests.planning.crio_worlds import DEAF, DROP_IN, certificates_in, crio_world, pasts, pulled_by
-from tests.planning.histories import Wish, wishes
+from tests.planning.histories import Wish, cut, wishes
 from tests.worlds import LONG, SHORT, World, bundle, service
 
 ENDPOINT = "10.96.0.50:5000"
@@ -214,15 +214,3 @@ def test_a_removal_cut_anywhere_is_ended_by_the_next_and_crio_knows_nothing(
     world.agent.remove()
     assert world.tree() == before
     assert crio.loaded == {}
-
-
-def cut(world: World, cut_at: int, *, late: bool, remove: bool = False) -> None:
-    """A pass, or a removal, that ends before that effect, or right after it; and a new process."""
-    faults = world.faults
-    faults.at, faults.error, faults.late = faults.effects + cut_at, CrashNow(), late
-    try:
-        world.agent.remove() if remove else world.run()
-    except CrashNow:
-        event("was cut")
-    faults.at = 0
-    world.restart()
