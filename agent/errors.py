@@ -227,7 +227,8 @@ REMEDIES: dict[Reason, str] = {
         "`plan`, and read its log"
     ),
     Reason.NAME_RESOLVES_TO_LOOPBACK: (
-        "remove the name from the node's /etc/hosts and DNS, or use CRI-O 1.35 or later"
+        "remove the name from the node's /etc/hosts and DNS, or use CRI-O 1.35 or later: what "
+        "leads to the node itself is not verified"
     ),
     Reason.CLASSIC_IMAGE_STORE: (
         "let Docker 28 or later use the containerd image store (daemon.json: "

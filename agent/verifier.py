@@ -203,8 +203,8 @@ def _of_route(proof: Proof, host: str, route: Route, docker: DockerSettings | No
     """The proof, unless the runtime got its answer unverified, or from another endpoint."""
     if not proof.effective:
         return proof
-    address, port = str(route.endpoint.address), route.endpoint.port
-    if docker is not None and not docker.verifies(host=host, address=address, port=port):
+    address, authority = str(route.endpoint.address), route.endpoint.authority
+    if docker is not None and not docker.verifies(host=host, address=address, authority=authority):
         detail = f"dockerd is told not to verify {route.endpoint.url} (insecure-registries)"
         return Proof(reason=Reason.INSECURE_REGISTRY, detail=detail)
     if proof.authority in {"", route.endpoint.authority}:

@@ -15,9 +15,9 @@ from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.container_runtime import CriAdapter
 from agent.node.containerd_config_reader import State, matching_paths, state_of
 from agent.node.crio_config_reader import read_crio_config, read_files
-from agent.node.loopback_names import resolves_to_loopback
 from agent.node.processes import Daemon, find_daemons, start_time
 from agent.node.remembered_daemon import RememberedDaemon
+from agent.node.resolved_names import resolves_to_loopback
 from agent.node.systemd import Systemd
 from agent.planning.containerd_merge import parse_version
 from agent.planning.evidence import Proof

@@ -8,16 +8,19 @@ and only dockerd itself tells which one it has.
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from hashlib import sha256
+from ipaddress import ip_address
 from pathlib import Path
 
-from agent.errors import NodeTrouble, Problem
+from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.containerd_config_reader import MAX_BYTES, state_of
 from agent.node.docker import DockerClient, DockerInfo
 from agent.node.node_trouble import node_trouble
 from agent.node.processes import Daemon, find_daemons, start_time
 from agent.node.remembered_daemon import RememberedDaemon
+from agent.node.resolved_names import addresses_of
 from agent.node.seen_path import seen_path
 from agent.plain_file import NotPlainError, read_plain_file
+from agent.planning.docker_settings import DockerSettings
 from agent.planning.evidence import Proof
 from agent.planning.model import HostPath, RuntimeView
 from agent.planning.node_view import DOCKER_ROOT
@@ -77,12 +80,32 @@ class DockerRuntime:
         return (started, *(state_of(self._host_root, path) for path in self._watched))
 
     def prove(self, *, socket: HostPath, hosts: Sequence[str]) -> dict[str, Proof]:
-        """Let Docker pull a tag that cannot exist from each host, and say what it met."""
-        trust_only = self._info is not None and self._info.settings.trust_only
-        return self._client.prove(socket_path=socket, hosts=hosts, trust_only=trust_only)
+        """Let Docker pull a tag that cannot exist from each host, and say what it met.
+
+        Where it goes by the name, a pull of one that leads to an address which Docker does not
+        verify, as it never does the node's own, proves nothing.
+        """
+        settings = self._info.settings if self._info else DockerSettings(trust_only=False)
+        proofs = self._client.prove(socket_path=socket, hosts=hosts, trust_only=settings.trust_only)
+        if not settings.trust_only:
+            return proofs
+        return {host: self._if_verified(host, proof, settings) for host, proof in proofs.items()}
 
     def reload(self) -> None:
         """Nothing to do: Docker reads the files of a host at every pull."""
+
+    def _if_verified(self, host: str, proof: Proof, settings: DockerSettings) -> Proof:
+        if not proof.effective:
+            return proof
+        places = addresses_of(self._host_root, host)
+        unverified = next(filter(settings.is_in_insecure_network, places), None)
+        if unverified is None:
+            return proof
+        is_loopback = ip_address(unverified).is_loopback
+        return Proof(
+            reason=Reason.NAME_RESOLVES_TO_LOOPBACK if is_loopback else Reason.INSECURE_REGISTRY,
+            detail=f"{host} resolves to {unverified}, which dockerd does not verify",
+        )
 
     def _search(self) -> Daemon | None:
         found = find_daemons(self._proc, program="dockerd", options=docker_options)

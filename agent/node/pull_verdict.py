@@ -30,7 +30,7 @@ REACHED = (
     "no basic auth credentials",
 )
 ASKED = re.compile(
-    r"(?:reading manifest absent in|pinging container registry) ([0-9.]+:[0-9]+)[/:]"
+    r"(?:reading manifest absent in|pinging container registry) ([\w.-]+(?::[0-9]+)?)[/:]"
 )
 """Where CRI-O went, after its drop-ins were applied (containers/image, docker_image_src.go)."""
 ASKS_FOR_TOKEN = ("failed to authorize", "?scope=repository")

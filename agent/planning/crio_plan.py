@@ -119,7 +119,7 @@ class DropIn:
         lingering = what_lingers(
             self.sheet.node.ledger,
             before=read_entries(self.sheet.node, self.conf),
-            after={*self.routes, *self.conf.prefixes},
+            after=self.routes,
         )
         if write_files(self.sheet, self.conf, self.routes):
             self.sheet.ledger = replace(self.sheet.ledger, lingering=lingering)

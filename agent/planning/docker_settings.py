@@ -22,15 +22,19 @@ class DockerSettings:
     insecure: tuple[str, ...] = ()
     proxies: Mapping[str, str] = field(default_factory=dict)
 
-    def verifies(self, *, host: str, address: str, port: int) -> bool:
-        """Whether a hostname that is pulled from that address is verified.
+    def verifies(self, *, host: str, address: str, authority: str) -> bool:
+        """Whether a hostname that is pulled from that address, `authority` with its port, is.
 
         With hosts.toml it is the address that counts, as it stands in the URL, which names no port
         443; else the name, and what it resolves to (moby, daemon/pkg/registry/config.go,
         isSecureIndex).
         """
-        names = {host} if self.trust_only else {address, f"{address}:{port}"}
-        return not any(entry in names or _covers(entry, address) for entry in self.insecure)
+        names = {host} if self.trust_only else {authority, authority.removesuffix(":443")}
+        return names.isdisjoint(self.insecure) and not self.is_in_insecure_network(address)
+
+    def is_in_insecure_network(self, address: str) -> bool:
+        """Whether it is in a network that is not verified, as the loopback's never is."""
+        return any(_covers(entry, address) for entry in self.insecure)
 
 
 def _covers(entry: str, address: str) -> bool:

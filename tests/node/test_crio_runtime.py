@@ -6,7 +6,7 @@ import pytest
 
 from agent.errors import NodeTrouble, Problem, Reason
 from agent.node.crio_runtime import CrioRuntime, crio_options
-from agent.node.loopback_names import resolves_to_loopback
+from agent.node.resolved_names import resolves_to_loopback
 from agent.planning.model import HostPath
 from tests.node.containerd_host import FakeCri, Host
 

@@ -80,6 +80,13 @@ def test_any_other_failure_is_told_in_its_words_and_says_where(said, words):
     assert proof.authority == AUTHORITY
 
 
+@pytest.mark.parametrize("place", ["10.96.0.51", "mirror.example.org", "mirror.example.org:5000"])
+def test_the_place_that_somebody_else_sends_it_to_is_told_too(place):
+    refused = f'Get "https://{place}/v2/": tls: failed to verify certificate'
+    proof = judge(by_1_36(f"pinging container registry {place}: {refused}"))
+    assert (proof.reason, proof.authority) == (Reason.PULL_FAILED, place)
+
+
 @each_version
 @pytest.mark.parametrize("name", ["tokens.registry.svc", HOST])
 def test_a_token_realm_by_name_is_no_sign_of_an_ignored_drop_in(said, name):

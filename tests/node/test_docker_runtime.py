@@ -8,8 +8,9 @@ import pytest
 from agent.errors import NodeTrouble, Reason
 from agent.node.docker import DockerClient
 from agent.node.docker_runtime import DockerRuntime, docker_options
+from agent.node.pull_verdict import absent_image
 from tests.node.containerd_host import Host
-from tests.node.dockerd_stub import CLASSIC_STORE, SOCKET, Dockerd, serving
+from tests.node.dockerd_stub import CLASSIC_STORE, CONTAINERD_STORE, SOCKET, Dockerd, serving
 
 HOST = "knative.registry.svc"
 
@@ -50,6 +51,31 @@ def test_the_store_decides_what_a_proof_means(runtime: DockerRuntime, dockerd: D
     by_name = runtime.prove(socket=runtime.observe().socket, hosts=[HOST])[HOST]
     assert by_files.reason is Reason.RUNTIME_IGNORES_FILES
     assert by_name.reason is Reason.CLASSIC_IMAGE_STORE
+
+
+@pytest.mark.parametrize(
+    ("address", "store", "reason"),
+    [
+        ("127.0.0.2", CLASSIC_STORE, Reason.NAME_RESOLVES_TO_LOOPBACK),
+        ("10.1.2.3", CLASSIC_STORE, Reason.INSECURE_REGISTRY),
+        ("10.96.0.50", CLASSIC_STORE, None),
+        ("127.0.0.2", CONTAINERD_STORE, None),
+    ],
+)
+def test_a_name_that_leads_to_what_is_not_verified_proves_nothing_where_it_goes_by_the_name(
+    host: Host,
+    runtime: DockerRuntime,
+    dockerd: Dockerd,
+    address: str,
+    store: dict[str, object],
+    reason: Reason | None,
+) -> None:
+    networks = ["127.0.0.0/8", "10.1.0.0/16"]
+    dockerd.info = {**store, "RegistryConfig": {"InsecureRegistryCIDRs": networks}}
+    dockerd.pulled = (404, f'{{"message": "{absent_image(HOST)}: not found"}}')
+    host.write("/etc/hosts", f"{address} {HOST}\n")
+    socket = runtime.observe().socket
+    assert runtime.prove(socket=socket, hosts=[HOST])[HOST].reason is reason
 
 
 def test_another_store_another_process_or_another_file_is_another_identity(

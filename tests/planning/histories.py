@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from hypothesis import event
 from hypothesis import strategies as st
 
 from agent.planning.hostnames import cluster_hostnames
 from agent.planning.model import CA_FILE, HEADER, HOSTS_FILE, BundleObject, Route, ServiceObject
 from tests.anchors import fingerprint
+from tests.fakes import CrashNow
 from tests.worlds import ROOT, World, bundle, route, service
 
 ADDRESSES = ("10.96.0.50", "10.96.0.51", "fd00::50")
@@ -156,3 +158,15 @@ foreign_folders = st.dictionaries(
     ),
     max_size=4,
 )
+
+
+def cut(world: World, cut_at: int, *, late: bool = False, remove: bool = False) -> None:
+    """A pass, or a removal, that ends before that effect, or right after it; and a new process."""
+    faults = world.faults
+    faults.at, faults.error, faults.late = faults.effects + cut_at, CrashNow(), late
+    try:
+        world.agent.remove() if remove else world.run()
+    except CrashNow:
+        event("was cut")
+    faults.at = 0
+    world.restart()

@@ -9,9 +9,8 @@ from agent.errors import Reason
 from agent.planning.crio_drop_in import parse_drop_in, render_drop_in
 from agent.planning.evidence import Proof
 from tests.fake_network import FakeCrio
-from tests.fakes import CrashNow
 from tests.planning.crio_worlds import DEAF, DROP_IN, certificates_in, crio_world, pasts, pulled_by
-from tests.planning.histories import Wish, wishes
+from tests.planning.histories import Wish, cut, wishes
 from tests.worlds import World, after_each_step, bundle, endpoint, service
 
 
@@ -97,13 +96,7 @@ def test_a_pass_cut_anywhere_is_made_good_by_the_next_ones(
 ) -> None:
     world, crio = crio_world(past)
     wish.come_true(world)
-    world.faults.at, world.faults.error = world.faults.effects + cut_at, CrashNow()
-    try:
-        world.run()
-    except CrashNow:
-        event("was cut")
-    world.faults.at = 0
-    world.restart()
+    cut(world, cut_at)
     world.run()
     world.run()
     assert world.plan().steps == ()

@@ -10,8 +10,8 @@ from agent.planning.hostnames import cluster_hostnames
 from agent.planning.model import CA_FILE, HOSTS_FILE, HostPath
 from agent.planning.node_view import DOCKER_ROOT
 from tests.fake_network import FakeDocker, Network
-from tests.fakes import CrashNow, FakeHostFiles
-from tests.planning.histories import DOMAIN, Wish, foreign_folders, wishes
+from tests.fakes import FakeHostFiles
+from tests.planning.histories import DOMAIN, Wish, cut, foreign_folders, wishes
 from tests.worlds import (
     World,
     after_each_step,
@@ -93,13 +93,7 @@ def test_a_pass_cut_anywhere_is_made_good_by_the_next(
 ) -> None:
     world, docker = lived(past)
     come_true(wish, world, docker)
-    world.faults.at, world.faults.error = world.faults.effects + cut_at, CrashNow()
-    try:
-        world.run()
-    except CrashNow:
-        event("was cut")
-    world.faults.at = 0
-    world.restart()
+    cut(world, cut_at)
     world.run()
     assert world.plan().steps == ()
 

@@ -15,7 +15,7 @@ from agent.planning.registries_conf import USUAL
 from tests.fake_network import FakeCrio
 from tests.fakes import CrashNow
 from tests.planning.crio_worlds import DEAF, DROP_IN, certificates_in, crio_world, pasts, pulled_by
-from tests.planning.histories import Wish, wishes
+from tests.planning.histories import Wish, cut, wishes
 from tests.worlds import LONG, SHORT, World, bundle, service
 
 ENDPOINT = "10.96.0.50:5000"
@@ -114,11 +114,21 @@ def test_a_name_that_is_asked_for_again_no_longer_lingers() -> None:
     assert world.state.load_ledger().lingering == {}
 
 
-def test_a_name_that_somebody_else_configures_is_his() -> None:
-    world, crio = deaf_to_it()
+def test_a_name_that_somebody_else_configures_is_his_once_crio_has_read_it() -> None:
+    world, crio = crio_world()
+    world.serve()
+    world.ask(service(), trust=bundle())
+    assert world.run().in_sync
     theirs = HostPath("/etc/containers/registries.conf.d/60-theirs.conf")
     crio.conf = replace(USUAL, prefixes={LONG: theirs, SHORT: theirs})
+    crio.deaf = DEAF
+    for _ in range(3):
+        assert Reason.NEEDS_RELOAD in world.reasons()
+        assert pulled_by(crio) == [LONG, SHORT]
+        world.restart()
+    crio.loaded = dict.fromkeys((LONG, SHORT), "10.0.0.9:443")
     assert Reason.NEEDS_RELOAD not in world.reasons()
+    assert certificates_in(world) == set()
 
 
 def test_remove_leaves_the_certificates_to_a_crio_that_cannot_be_reloaded() -> None:
@@ -204,15 +214,3 @@ def test_a_removal_cut_anywhere_is_ended_by_the_next_and_crio_knows_nothing(
     world.agent.remove()
     assert world.tree() == before
     assert crio.loaded == {}
-
-
-def cut(world: World, cut_at: int, *, late: bool, remove: bool = False) -> None:
-    """A pass, or a removal, that ends before that effect, or right after it; and a new process."""
-    faults = world.faults
-    faults.at, faults.error, faults.late = faults.effects + cut_at, CrashNow(), late
-    try:
-        world.agent.remove() if remove else world.run()
-    except CrashNow:
-        event("was cut")
-    faults.at = 0
-    world.restart()

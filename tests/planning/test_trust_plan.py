@@ -211,4 +211,12 @@ def test_who_is_not_verified_is_told_by_name_address_or_network(
     verified: bool,
 ) -> None:
     settings = DockerSettings(trust_only=trust_only, insecure=(entry,))
-    assert settings.verifies(host="reg.a.svc", address="10.96.0.50", port=443) is verified
+    address, authority = "10.96.0.50", "10.96.0.50:443"
+    assert settings.verifies(host="reg.a.svc", address=address, authority=authority) is verified
+
+
+@pytest.mark.parametrize("entry", ["[fd00::1]:5000", "fd00::/8"])
+def test_so_it_is_told_by_an_address_with_colons(entry: str) -> None:
+    settings = DockerSettings(trust_only=False, insecure=(entry,))
+    authority = "[fd00::1]:5000"
+    assert not settings.verifies(host="reg.a.svc", address="fd00::1", authority=authority)

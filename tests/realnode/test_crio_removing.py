@@ -6,7 +6,7 @@ import pytest
 
 from tests.ground.crio import CERTIFICATES, DROP_INS
 from tests.realnode.crio_scene import CrioScene, crio_scene, files_in
-from tests.realnode.scene import ADDRESS, HOST, STATE
+from tests.realnode.scene import ADDRESS, HOST, HOSTS, OTHER_ADDRESS, STATE
 
 pytestmark = pytest.mark.realnode
 
@@ -61,3 +61,20 @@ def test_a_withdrawal_is_told_as_not_done_until_then(scene: CrioScene):
     assert (synced.status, synced.err) == (0, "")
     assert scene.authorities() == set()
     assert f"lookup {HOST}" in scene.pull().error
+
+
+def test_so_they_stay_where_somebody_else_has_taken_the_names_meanwhile(scene: CrioScene):
+    assert scene.agent.sync().status == 0
+    scene.serve("other", address=OTHER_ADDRESS)
+    entries = [f'[[registry]]\nprefix = "{host}"\nlocation = "{OTHER_ADDRESS}"' for host in HOSTS]
+    scene.node.write(f"{DROP_INS}/60-theirs.conf", "\n".join(entries))
+    scene.bus.result = "failed"
+
+    for _ in range(2):
+        assert set(scene.agent.sync().reasons) == {"needs-reload", "prefix-taken"}
+        assert scene.authorities() == {f"{ADDRESS}:443"}
+        assert scene.pull().error == ""
+
+    scene.runtime.reload()
+    assert set(scene.agent.sync().reasons) == {"prefix-taken"}
+    assert scene.authorities() == set()

@@ -53,13 +53,6 @@ def test_containerd_replaced_by_docker_and_back():
         assert {path for path in scene.files() if path.startswith("etc/")} == start
 
 
-def is_docker_forgotten(scene: DockerScene) -> bool:
-    """After one more start: only then is it sure that containerd reads what is on disk."""
-    scene.node.restart_containerd()
-    scene.agent.sync()
-    return hosts_in(scene, DOCKER_CERTS_D) == []
-
-
 def containerd_pulls(scene: DockerScene) -> bool:
     scene.node.remove_image(IMAGE)
     return scene.node.pull(IMAGE).ok

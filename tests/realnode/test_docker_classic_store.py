@@ -97,6 +97,21 @@ def test_where_the_node_knows_the_name_the_ca_alone_makes_it_pull(scene: DockerS
     scene.record(Way.CA_ALONE)
 
 
+@newest_only
+@pytest.mark.parametrize("hosts", [pytest.param(f"127.0.0.1 {HOST} {SHORT_HOST}\n", id="own")])
+def test_where_the_name_leads_to_the_node_itself_nothing_is_verified_and_that_is_told(
+    scene: DockerScene,
+):
+    stranger = Authority.create(name="stranger").issue(dns=[HOST, SHORT_HOST])
+    scene.registry.open_front("stranger", address="127.0.0.1", port=443, certificate=stranger)
+
+    synced = scene.agent.sync()
+
+    assert scene.pull().error == ""
+    assert synced.status == 1
+    assert set(synced.reasons) == {"name-resolves-to-loopback"}
+
+
 @knowing
 @newest_only
 def test_another_ca_is_followed_once_the_registry_has_it(scene: DockerScene):

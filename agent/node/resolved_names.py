@@ -1,4 +1,4 @@
-"""Whether a name resolves to the node itself, by the node's /etc/hosts or by DNS.
+"""Where a name leads on the node, by the node's /etc/hosts or by DNS.
 
 The agent shares the node's network, and its pod has the node's name servers (`dnsPolicy: Default`),
 but not its /etc/hosts.
@@ -16,11 +16,13 @@ MAX_HOSTS_CHARACTERS = 1 << 20
 
 def resolves_to_loopback(host_root: Path, host: str) -> bool:
     """Whether any address of the host, with or without a port, is a loopback address."""
+    return any(ip_address(address).is_loopback for address in addresses_of(host_root, host))
+
+
+def addresses_of(host_root: Path, host: str) -> tuple[str, ...]:
+    """Every address of the host, with or without a port; none where nobody knows it."""
     name = host.partition(":")[0]
-    return any(
-        ip_address(address).is_loopback
-        for address in (*_in_hosts_file(host_root, name), *_by_dns(name))
-    )
+    return (*_in_hosts_file(host_root, name), *_by_dns(name))
 
 
 def _in_hosts_file(host_root: Path, name: str) -> Iterator[str]:
