@@ -21,7 +21,7 @@ from agent.planning.node_state import PREFIX
 from agent.planning.published_bundle import NAMESPACE, moment, read_moment
 from agent.planning.push_rotation import PushAges, PushStep, next_push_step
 from agent.planning.service_rules import judge_service
-from agent.planning.stored_objects import DOCKER_CONFIG, SecretObject, check_ours
+from agent.planning.stored_objects import DOCKER_CONFIG, OPAQUE, SecretObject, check_ours
 from agent.planning.trust_model import Lifetimes
 from agent.trust_ports import Objects, Sources
 
@@ -57,13 +57,18 @@ class PushPasswords:
         return tuple(self._put_all(self._wanted(passwords, seen)))
 
     def _wanted(self, passwords: Mapping[str, bytes], seen: Seen) -> Iterator[SecretObject]:
-        for namespace in {item.service.registry.namespace for item in seen.services}:
-            data = {HTPASSWD_KEY: _htpasswd(passwords)}
-            yield SecretObject(namespace=namespace, name=NAME, data=data)
-        config = _docker_config(passwords[_CURRENT], hosts=self._hosts(seen))
-        for namespace in self._sources.namespaces(LABEL):
+        """One Secret of a namespace, which may be both a registry's and a builder's."""
+        registries = {item.service.registry.namespace for item in seen.services}
+        builders = set(self._sources.namespaces(LABEL))
+        htpasswd = {HTPASSWD_KEY: _htpasswd(passwords)}
+        config = {CONFIG_KEY: _docker_config(passwords[_CURRENT], hosts=self._hosts(seen))}
+        for namespace in sorted(registries | builders):
             yield SecretObject(
-                namespace=namespace, name=NAME, type=DOCKER_CONFIG, data={CONFIG_KEY: config}
+                namespace=namespace,
+                name=NAME,
+                type=OPAQUE if namespace in registries else DOCKER_CONFIG,
+                data=(htpasswd if namespace in registries else {})
+                | (config if namespace in builders else {}),
             )
 
     def _hosts(self, seen: Seen) -> Iterator[str]:

@@ -63,6 +63,16 @@ def test_a_second_look_writes_nothing(cluster: TrustCluster) -> None:
     assert cluster.writes == writes
 
 
+def test_builders_beside_the_registry_push_with_what_it_accepts(cluster: TrustCluster) -> None:
+    cluster.labelled = {LABEL: ("builds", "registry")}
+    assert settle(cluster) == []
+    [pair] = set(given(cluster, "registry").values())
+    assert accepts(cluster, pair)
+    writes = cluster.writes
+    settle(cluster)
+    assert cluster.writes == writes
+
+
 def test_what_a_builder_has_is_accepted_at_every_moment_of_a_rotation(
     cluster: TrustCluster,
 ) -> None:
