@@ -43,6 +43,38 @@ def dfinit_configures(certs_d: Path) -> None:
         )
 
 
+def gardener_reconciles(
+    certs_d: Path, *, upstreams: Iterable[str], before: Iterable[str] = ()
+) -> None:
+    """Gardener's node agent: its own upstreams are written, those that it had before are deleted.
+
+    Foreign directories stay (pkg/nodeagent/controller/operatingsystemconfig/containerd.go,
+    CleanupUnusedContainerdRegistries).
+    """
+    upstreams = tuple(upstreams)
+    for upstream in upstreams:
+        text = f'# managed by gardener-node-agent\nserver = "https://{upstream}"\n'
+        _write(certs_d / upstream / "hosts.toml", text)
+    for upstream in set(before) - set(upstreams):
+        shutil.rmtree(certs_d / upstream)
+
+
+def nvidia_configures(containerd: Path) -> None:
+    """NVIDIA's toolkit: a drop-in for its runtime, and `imports` in config.toml if it has none.
+
+    containerd has to be restarted after it (`nvidia-ctk runtime configure`, from 1.18 on).
+    """
+    _write(
+        containerd / "conf.d/99-nvidia.toml",
+        "version = 3\n"
+        '[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.nvidia]\n'
+        'runtime_type = "io.containerd.runc.v2"\n',
+    )
+    config = containerd / "config.toml"
+    if "imports" not in config.read_text():
+        config.write_text(f'imports = ["/etc/containerd/conf.d/*.toml"]\n{config.read_text()}')
+
+
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)

@@ -1,4 +1,4 @@
-"""Other tools on the same directory: k3s and Dragonfly, before, during and after the agent.
+"""Other tools on the same files: k3s, Dragonfly, Gardener, NVIDIA, before and after the agent.
 
 Neither loses anything: they find their files as they left them, and ours are back in a moment.
 """
@@ -57,3 +57,34 @@ def test_dragonflys_default_does_not_stand_before_our_names(scene: Scene):
 
     assert theirs(scene) == before
     assert (certs_d(scene) / HOST).is_dir()
+
+
+def test_gardener_writes_and_deletes_what_is_its_own(scene: Scene):
+    neighbours.gardener_reconciles(certs_d(scene), upstreams=["docker.io", "quay.io"])
+    assert scene.agent.sync().status == 0
+    ours = {path.name: path.read_bytes() for path in (certs_d(scene) / HOST).iterdir()}
+
+    neighbours.gardener_reconciles(
+        certs_d(scene), upstreams=["docker.io"], before=["docker.io", "quay.io"]
+    )
+
+    assert {path.name: path.read_bytes() for path in (certs_d(scene) / HOST).iterdir()} == ours
+    before = theirs(scene)
+    assert scene.agent.sync().status == 0
+    assert scene.agent.remove().status == 0
+    assert theirs(scene) == before
+    assert (certs_d(scene) / "docker.io/hosts.toml").is_file()
+
+
+def test_nvidias_toolkit_changes_the_configuration_and_restarts_containerd(scene: Scene):
+    configuration = scene.node.root / "etc/containerd"
+    with scene.agent.run() as live:
+        live.wait_until_in_sync()
+        neighbours.nvidia_configures(configuration)
+        files = [configuration / name for name in ("config.toml", "conf.d/99-nvidia.toml")]
+        written = [path.read_bytes() for path in files]
+        scene.node.restart_containerd()
+        live.wait_until_in_sync()
+    assert scene.pull().ok
+    assert scene.agent.remove().status == 0
+    assert [path.read_bytes() for path in files] == written
