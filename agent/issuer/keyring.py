@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from agent.errors import BadInput, Problem, Reason
 from agent.issuer.certificates import KeyPair, cross_sign, make_authority
-from agent.issuer.facts import all_authority_facts, signer_facts
+from agent.issuer.facts import all_authority_facts, authority_facts, signer_facts
 from agent.planning.node_state import PREFIX
 from agent.planning.pem import find_certificates, pem_block
 from agent.planning.published_bundle import NAMESPACE, fingerprint, moment, read_moment
@@ -87,7 +87,10 @@ def with_new(
     now: datetime,
     lifetime: timedelta,
 ) -> SecretObject:
-    """With a new CA. A next one that was there, and the orphans, DER, join the previous ones."""
+    """With a new CA. A next one that was there, and the orphans, DER, join the previous ones.
+
+    An orphan that is no CA does not: it may be what somebody wrote into the bundle.
+    """
     secret = stored.secret or _NOTHING
     data = dict(secret.data)
     given_up = _ders(data.get(f"{_NEXT}.crt", b""))
@@ -97,7 +100,9 @@ def with_new(
     if role is Role.CURRENT:
         marks[SWITCHED_AT] = moment(now)
     _mark_compromised(marks, given_up)
-    return _changed(secret, _with_previous(data, (*given_up, *orphans)), marks)
+    return _changed(
+        secret, _with_previous(data, (*given_up, *filter(_is_authority, orphans))), marks
+    )
 
 
 def switched(stored: StoredKeyring, *, cross: bool, now: datetime) -> SecretObject:
@@ -159,6 +164,14 @@ def _mark_compromised(marks: dict[str, str], ders: Iterable[bytes]) -> None:
     found = {*marks.get(COMPROMISED, "").split(), *map(fingerprint, ders)}
     if found:
         marks[COMPROMISED] = " ".join(sorted(found))
+
+
+def _is_authority(der: bytes) -> bool:
+    try:
+        authority_facts(certificate=pem_block(der).encode(), where="")
+    except BadInput:
+        return False
+    return True
 
 
 def _authority(secret: SecretObject, role: str) -> Authority | None:

@@ -23,7 +23,7 @@ def after(cluster: TrustCluster, **time: float) -> TrustReport:
     return settle(cluster)
 
 
-def anchors(cluster: TrustCluster) -> list[bytes]:
+def published(cluster: TrustCluster) -> list[bytes]:
     return [pem_block(der).encode() for der in anchors_in(cluster.bundle)]
 
 

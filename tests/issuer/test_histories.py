@@ -8,10 +8,12 @@ import pytest
 
 from agent.issuer.certificates import issue
 from agent.planning.model import RegistryName, ServiceObject, ServicePort
+from agent.planning.pem import pem_block
 from agent.planning.rotation import Phase
 from agent.planning.trust_steps import MakeAuthority, PublishAnchors
-from tests.issuer.pairs import DAY, authority
-from tests.issuer.passes import RANGES, after, anchors, is_served, settle
+from tests import anchors
+from tests.issuer.pairs import DAY, authority, leaf
+from tests.issuer.passes import RANGES, after, is_served, published, settle
 from tests.issuer.trust_cluster import TrustCluster
 
 
@@ -24,13 +26,13 @@ def cluster() -> TrustCluster:
 
 
 def test_a_namespace_allowed_later_is_served_from_the_switch_on(cluster: TrustCluster) -> None:
-    [old] = anchors(cluster)
+    [old] = published(cluster)
     cluster.namespaces_ = ("registry", "builds")
     cluster.serve("kpack", "10.96.0.60", namespace="builds")
     settle(cluster)
 
     assert after(cluster, hours=2).view.phase is Phase.SWITCHED
-    [new] = [anchor for anchor in anchors(cluster) if anchor != old]
+    [new] = [anchor for anchor in published(cluster) if anchor != old]
     assert is_served(cluster, "kpack", namespace="builds", to=new)
     assert not is_served(cluster, "kpack", namespace="builds", to=old)
     assert is_served(cluster, "knative", to=old)
@@ -46,21 +48,23 @@ def test_a_namespace_allowed_right_after_a_switch_does_not_wait_until_the_last_o
     for _ in range(3):
         after(cluster, hours=2)
 
-    assert any(is_served(cluster, "kpack", namespace="builds", to=one) for one in anchors(cluster))
+    assert any(
+        is_served(cluster, "kpack", namespace="builds", to=one) for one in published(cluster)
+    )
 
 
 def test_a_service_of_a_new_range_waits_so_that_the_others_stay_served_to_all() -> None:
     cluster = TrustCluster(ranges=frozenset(RANGES[:1]))
     cluster.serve("knative", "10.96.0.50")
     settle(cluster)
-    [old] = anchors(cluster)
+    [old] = published(cluster)
     cluster.ranges = frozenset(RANGES[:2])
     cluster.serve("tekton", "10.97.0.50")
     settle(cluster)
 
     assert after(cluster, hours=2).view.phase is Phase.SWITCHED
     assert is_served(cluster, "knative", to=old)
-    [new] = [anchor for anchor in anchors(cluster) if anchor != old]
+    [new] = [anchor for anchor in published(cluster) if anchor != old]
     assert not is_served(cluster, "tekton", to=new)
 
     assert after(cluster, hours=2).view.phase is Phase.STEADY
@@ -110,7 +114,7 @@ def refuse(cluster: TrustCluster) -> None:
 def test_a_service_that_nodes_go_on_to_pull_from_stays_served(
     cluster: TrustCluster, lose: Callable[[TrustCluster], None]
 ) -> None:
-    [anchor] = anchors(cluster)
+    [anchor] = published(cluster)
     cluster.serve("tekton", "10.96.0.51")
     settle(cluster)
     lose(cluster)
@@ -136,7 +140,7 @@ def delete(cluster: TrustCluster) -> None:
 def test_a_service_that_is_gone_or_withdrawn_is_not_served(
     cluster: TrustCluster, end: Callable[[TrustCluster], None]
 ) -> None:
-    [anchor] = anchors(cluster)
+    [anchor] = published(cluster)
     cluster.serve("tekton", "10.96.0.51")
     settle(cluster)
     end(cluster)
@@ -195,7 +199,25 @@ def test_ranges_that_cannot_be_read_for_a_while_change_nothing() -> None:
     assert [type(step) for step in settle(cluster).done] == [MakeAuthority, PublishAnchors]
     assert after(cluster, hours=2).view.phase is Phase.SWITCHED
     after(cluster, hours=2)
-    assert any(is_served(cluster, "tekton", to=anchor) for anchor in anchors(cluster))
+    assert any(is_served(cluster, "tekton", to=anchor) for anchor in published(cluster))
+
+
+@pytest.mark.parametrize(
+    "written", [leaf(authority()).certificate.decode(), pem_block(b"nonsense"), anchors.pem(1)]
+)
+def test_what_stands_in_the_bundle_when_the_keys_are_lost_does_not_stop_the_controller(
+    cluster: TrustCluster, written: str
+) -> None:
+    [old] = published(cluster)
+    bundle, place = cluster.bundle, ("registry-trust", "registry-trust")
+    text = {"ca.crt": bundle.data["ca.crt"] + written}
+    cluster.config_maps[place] = replace(bundle, data=text)
+    del cluster.secrets["registry-trust", "registry-ca"]
+
+    settle(cluster)
+    assert old in published(cluster)
+    assert after(cluster, hours=2).view.phase is Phase.SWITCHED
+    assert any(is_served(cluster, "knative", to=anchor) for anchor in published(cluster))
 
 
 @pytest.mark.parametrize("absences", [(101,), (51, 101), (51, 2, 101), (51, 2, 60), (1000, 1000)])
@@ -205,7 +227,7 @@ def test_a_controller_that_was_away_until_all_had_ended_begins_anew(
     for hours in absences:
         after(cluster, hours=hours)
 
-    assert any(is_served(cluster, "knative", to=anchor) for anchor in anchors(cluster))
+    assert any(is_served(cluster, "knative", to=anchor) for anchor in published(cluster))
     assert Phase.STEADY in {after(cluster, hours=2).view.phase for _ in range(20)}
 
 
@@ -218,4 +240,4 @@ def test_a_demand_is_answered_by_one_new_authority_even_in_its_own_second(
 
     settle(cluster)
 
-    assert len(anchors(cluster)) == 2
+    assert len(published(cluster)) == 2
