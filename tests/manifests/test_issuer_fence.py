@@ -61,6 +61,7 @@ def issuer(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[AgentAp
         wait_until(lambda: reads_secrets(api), what="the trust controller has every right")
         yield api
         cluster.kubectl("delete", "clusterrolebinding", "every-right-to-issue")
+        wait_until(lambda: not reads_secrets(api), what="it has its own rights again")
 
 
 def reads_secrets(api: AgentApi) -> bool:
