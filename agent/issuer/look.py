@@ -85,12 +85,17 @@ class Looking:
         problems = [*found.problems, *extras.problems]
         judged = tuple(self._judged(found.services, problems))
         reached = _by_namespace(judged)
-        secrets = dict(self._secrets(reached, problems))
         others = tuple(_others(found, judged))
+        namespaces = {*reached, *(one.registry.namespace for one in others)}
+        secrets = {
+            namespace: secret
+            for namespace, secret in self._secrets(sorted(namespaces), reached, problems)
+            if namespace in reached or secret is not None
+        }
         servings = (
             read_serving(
                 namespace,
-                reached[namespace],
+                reached.get(namespace, ()),
                 secret,
                 besides=[
                     self._reached(one) for one in others if one.registry.namespace == namespace
@@ -148,9 +153,15 @@ class Looking:
         return Reached(names=names, addresses=frozenset(_addresses(service)))
 
     def _secrets(
-        self, namespaces: Iterable[str], problems: list[Problem]
+        self,
+        namespaces: Iterable[str],
+        reached: Mapping[str, tuple[Reached, ...]],
+        problems: list[Problem],
     ) -> Iterator[tuple[str, SecretObject | None]]:
-        """The serving Secret of each namespace with registries, unless it is somebody else's."""
+        """The serving Secret of each namespace, unless it is somebody else's.
+
+        Which is told where there is a registry.
+        """
         for namespace in namespaces:
             secret = self._objects.secret(namespace, serving_secret.NAME)
             if secret is not None and ORDERED in secret.annotations:
@@ -158,7 +169,7 @@ class Looking:
             try:
                 check_ours(secret)
             except BadInput as refusal:
-                problems.append(refusal.problem)
+                problems.extend([refusal.problem] if namespace in reached else [])
             else:
                 yield namespace, secret
 

@@ -127,6 +127,16 @@ def test_a_service_that_nodes_go_on_to_pull_from_stays_served(
     assert is_served(cluster, "tekton", to=anchor)
 
 
+@pytest.mark.parametrize("lose", [unlabel, refuse])
+def test_the_only_service_of_a_namespace_stays_served_too(
+    cluster: TrustCluster, lose: Callable[[TrustCluster], None]
+) -> None:
+    lose(cluster)
+    for _ in range(25):  # renewed, and rotated
+        after(cluster, hours=6)
+        assert any(is_served(cluster, "knative", to=anchor) for anchor in published(cluster))
+
+
 def withdraw(cluster: TrustCluster) -> None:
     seen = cluster.services_[KNATIVE]
     cluster.services_[KNATIVE] = replace(seen, service=replace(seen.service, label="false"))
