@@ -15,6 +15,19 @@ def make(name: str) -> None:
         (hierarchy / name).mkdir(exist_ok=True)
 
 
+def memory_limit(name: str, *, container: str) -> int:
+    """What the kernel lets a container below that group take, in bytes; by the container's id."""
+    groups = (_MOUNT / name, _MOUNT / "memory" / name)
+    files = ("memory.max", "memory.limit_in_bytes")
+    (found,) = {
+        int(limit.read_text())
+        for group in groups
+        for file in files
+        for limit in group.rglob(f"*{container}*/{file}")
+    }
+    return found
+
+
 def _hierarchies() -> list[Path]:
     if (_MOUNT / "cgroup.controllers").exists():
         return [_MOUNT]

@@ -48,6 +48,7 @@ _CLUSTER: _Wanted = {
     "crane": programs.crane,
     "ko": programs.ko,
     "kaniko": programs.kaniko,
+    "crane of Knative": programs.crane_of_knative,
     "promtool": programs.promtool,
     "etcd": programs.etcd,
     "cni-plugins": programs.cni_plugins,

@@ -18,6 +18,7 @@ KUBERNETES = "kubernetes-1.37"  # the minor version of the client in pyproject.t
 ETCD = "etcd-3.7"
 DISTRIBUTION, CRANE = "distribution-3.1", "crane-0.22"
 KO, KANIKO = "ko-0.19", "kaniko-1.25"
+CRANE_OF_KNATIVE = "crane-0.20"  # of the library that Knative Serving 1.23 resolves tags with
 KUBERNETES_PROGRAMS = (
     *("kube-apiserver", "kubectl"),
     *("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"),
@@ -174,6 +175,11 @@ def ko() -> Program:
 def kaniko() -> Program:
     """Kaniko's executor, of Chainguard's fork: the one with the older registry library."""
     return _built(KANIKO, "executor", static=True)
+
+
+def crane_of_knative() -> Program:
+    """The same as crane from before 0.21.6, when it still tried plain HTTP for `*.local`."""
+    return _built(CRANE_OF_KNATIVE, "crane")
 
 
 def promtool() -> Program:

@@ -1,12 +1,11 @@
 """The deployed registry keeps within 200 MiB, however much comes in and goes out."""
 
-import hashlib
 import json
-import os
 from pathlib import Path
 
 import pytest
 
+from tests.ground import large_images
 from tests.manifests.registry_scene import REPOSITORY, RegistryScene
 
 pytestmark = pytest.mark.realcluster
@@ -52,22 +51,7 @@ def layers(layout: Path) -> dict[str, int]:
 
 
 def large_layout(scene: RegistryScene, number: int) -> Path:
-    """The layout of an image with one layer that nothing can compress, mostly."""
+    """The layout of an image with one layer that nothing can compress."""
     layout = scene.layout(f"large-{number}")
-    (index,) = json.loads((layout / "index.json").read_text())["manifests"]
-    manifest_file = layout / "blobs" / index["digest"].replace(":", "/")
-    manifest = json.loads(manifest_file.read_text())
-    content = os.urandom(1024 * 1024)
-    digest = hashlib.sha256()
-    with (layout / "blobs/large").open("wb") as file:
-        for _ in range(LAYER_MIB):
-            file.write(content)
-            digest.update(content)
-    name = f"sha256:{digest.hexdigest()}"
-    (layout / "blobs/large").rename(layout / "blobs" / name.replace(":", "/"))
-    manifest["layers"][0] |= {"digest": name, "size": LAYER_MIB * 1024 * 1024}
-    text = json.dumps(manifest).encode()
-    index |= {"digest": f"sha256:{hashlib.sha256(text).hexdigest()}", "size": len(text)}
-    (layout / "blobs" / index["digest"].replace(":", "/")).write_bytes(text)
-    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [index]}))
+    large_images.add_layer(layout, mib=LAYER_MIB)
     return layout

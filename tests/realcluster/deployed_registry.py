@@ -7,7 +7,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from tests.ground import images, loading, programs
+from tests.ground import images, large_images, loading, programs
 from tests.ground.cluster import Cluster
 from tests.ground.namespaces import NodeTroubleError, wait_until
 from tests.manifests.kustomizations import DEPLOY, build, containers, only
@@ -79,21 +79,27 @@ class DeployedRegistry:
             repository, ca=(made / "ca.crt").read_text(), config=json.dumps({"auths": auths})
         )
 
-    def push_from(self, namespace: str, repository: str) -> None:
-        """Push an image that runs, as a pod there may: by what the trust controller put there."""
+    def push_from(self, namespace: str, repository: str, *, large_mib: int = 0) -> None:
+        """Push an image that runs, as a pod there may: by what the trust controller put there.
+
+        With another layer of that size, where one is given.
+        """
         bundle = self._cluster.kubectl.get("configmap/registry-trust", f"--namespace={namespace}")
         secret = self._cluster.kubectl.get("secret/registry-push", f"--namespace={namespace}")
         config = base64.b64decode(secret["data"][".dockerconfigjson"]).decode()
-        self._push(repository, ca=bundle["data"]["ca.crt"], config=config)
+        self._push(repository, ca=bundle["data"]["ca.crt"], config=config, large_mib=large_mib)
 
-    def _push(self, repository: str, *, ca: str, config: str) -> None:
+    def _push(self, repository: str, *, ca: str, config: str, large_mib: int = 0) -> None:
         """By the cluster hostname, which a pod's resolver knows and the node's does not."""
         home = self._cluster.control_plane.directory / "builder"
         home.mkdir(exist_ok=True)
         (home / "config.json").write_text(config)
         (home / "ca.crt").write_text(ca)
         (home / "hosts").write_text(f"{self.address} {HOST}\n")
-        crane = [str(programs.crane().executable), "push", str(self._layout(home))]
+        layout = self._layout(home)
+        if large_mib:
+            large_images.add_layer(layout, mib=large_mib)
+        crane = [str(programs.crane().executable), "push", str(layout)]
         done = self._cluster.node.run(
             [
                 *("unshare", "--mount", "bash", "-c"),
@@ -101,7 +107,9 @@ class DeployedRegistry:
                 *(str(home / "hosts"), *crane, f"{HOST}/{repository}:v1"),
             ],
             env={"DOCKER_CONFIG": str(home), "SSL_CERT_FILE": str(home / "ca.crt")},
+            timeout=60 + large_mib,
         )
+        shutil.rmtree(layout)
         if done.returncode:
             raise NodeTroubleError(f"crane push: {done.stderr}")
 
