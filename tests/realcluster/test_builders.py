@@ -15,6 +15,7 @@ from tests.rotation.trades import Trades
 pytestmark = pytest.mark.realcluster
 
 NAMES = ("skopeo", "buildah", "podman", "ko", "crane", "kaniko")
+OTHER = Authority.create(name="another CA").pem
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +50,17 @@ def test_what_it_pushes_a_node_runs_by_the_same_name(stage: Stage, trades: Trade
     assert pull.error == ""
 
 
+@pytest.mark.parametrize("pem", [pytest.param("", id="no CA"), pytest.param(OTHER, id="another")])
 @pytest.mark.parametrize("name", NAMES)
-def test_without_the_published_ca_it_pushes_nothing(builder: Builder, trades: Trades, name: str):
-    other = Authority.create(name="another CA")
-    with builder.trusting(other.pem):
+def test_without_the_published_ca_it_pushes_nothing(
+    builder: Builder, trades: Trades, name: str, pem: str
+):
+    with builder.trusting(pem):
         said = trades.all[name](f"{HOST}/app/{name}-untrusted:v1")
     assert "unknown authority" in said
 
 
-@pytest.mark.parametrize("name", ["skopeo", "buildah", "crane", "kaniko"])
+@pytest.mark.parametrize("name", NAMES)
 def test_with_another_password_it_pushes_nothing(builder: Builder, trades: Trades, name: str):
     with builder.knowing("builder:guessed", host=HOST):
         said = trades.all[name](f"{HOST}/app/{name}-unknown:v1")

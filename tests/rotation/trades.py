@@ -84,10 +84,10 @@ class Trades:
         """Build a Dockerfile and push; in a root of its own, which is what it takes apart."""
         root = self._node.root / self._fresh("run/kaniko")
         executor = root / "kaniko/executor"
-        for place in ("kaniko/ssl", "context", "etc", "proc", "tmp"):
+        for place in ("kaniko/ssl/certs", "context", "etc", "proc", "tmp"):
             (root / place).mkdir(parents=True)
         shutil.copy(programs.kaniko().executable, executor)
-        shutil.copytree(self._builder.trust, root / "kaniko/ssl/certs")
+        shutil.copy(self._builder.trust / "ca.crt", root / "kaniko/ssl/certs/registry-trust.crt")
         shutil.copytree(self._builder.push_secret, root / "kaniko/.docker")
         shutil.copy(self._node.root / "etc/hosts", root / "etc/hosts")
         (root / "context/Dockerfile").write_text("FROM scratch\nCOPY hello /hello\n")
