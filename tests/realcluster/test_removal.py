@@ -13,11 +13,11 @@ from tests.realcluster.scene import Scene
 pytestmark = pytest.mark.realcluster
 
 REMOVE = DEPLOY / "remove"
-_OF_THE_KUBELET = frozenset({FOLDER, "var/log"})
+_OF_THE_KUBELET = frozenset({FOLDER, "var/log", "var/lib/cni"})
 
 
 def files(scene: Scene) -> Mapping[str, Entry]:
-    """Every file of the node, but those in which the kubelet keeps pods and logs."""
+    """Every file of the node, but those of the kubelet about pods, their logs and networks."""
     return scene.cluster.node.snapshot(ignoring=_OF_THE_KUBELET)
 
 
