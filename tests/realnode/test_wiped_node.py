@@ -60,18 +60,29 @@ class Wiped:
         """
         for path in [path for path in self._etc.iterdir() if path.name != "cni"]:
             if path.is_dir():
-                shutil.rmtree(path)
+                self._wipe(path)
             else:
                 path.unlink()
         shutil.copytree(self._image, self._etc, symlinks=True, dirs_exist_ok=True)
         (self._etc / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
 
     def wipe_state(self) -> None:
-        shutil.rmtree(self.scene.node.root / STATE)
+        self._wipe(self.scene.node.root / STATE)
 
     def wipe_both(self) -> None:
         self.wipe_etc()
         self.wipe_state()
+
+    def _wipe(self, folder: Path) -> None:
+        """Gone by one rename, for a live agent may be about to write there; and then deleted."""
+        gone = self.scene.node.root / "wiped"
+        folder.rename(gone)
+
+        def is_deleted() -> bool:
+            shutil.rmtree(gone, ignore_errors=True)
+            return not gone.exists()
+
+        wait_until(is_deleted, what=f"{folder} is wiped")
 
     def proofs(self) -> int:
         """How often the runtime was made to show where it pulls from."""
