@@ -133,7 +133,8 @@ class TestWithoutACluster:
             wait_until(lambda: is_put_back(process), what="it is put back")
             with live("run", root, "--manifests", str(tmp_path)):
                 wait_until(lambda: "another-agent" in process.problems(), what="it is told")
-                assert process.get("/readyz") == (503, "not put back yet\n")
+                refusal = (503, "not put back yet\n")
+                wait_until(lambda: process.get("/readyz") == refusal, what="it is not ready")
             wait_until(lambda: is_put_back(process), what="it is put back again")
             assert process.end() == 0
         assert {path.name for path in root.iterdir()} == {"log"}
