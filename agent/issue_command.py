@@ -109,7 +109,6 @@ class _Issuing:
     told: TrustJournal = field(default_factory=TrustJournal)
     bugs: list[BaseException | None] = field(default_factory=list)
     beat: float = 0.0
-    passes: int = 0
 
     def run(self, settings: Settings) -> int:
         """Until asked to end. Returns the exit status."""

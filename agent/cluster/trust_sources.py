@@ -8,14 +8,12 @@ from agent.cluster.api_errors import ApiRefusedError
 from agent.cluster.asking import asking
 from agent.cluster.listing import every
 from agent.cluster.lookup import list_at, text_at, texts_at
-from agent.cluster.objects import PREFIX, REGISTRY_LABEL, read_service
+from agent.cluster.objects import REGISTRY_LABEL, read_service
 from agent.errors import BadInput, Problem
 from agent.planning.model import ServiceObject
 from agent.planning.trust_model import IPNetwork
 from agent.planning.trust_sources import ServedService, ServicesSeen
 
-TRUST_LABEL = PREFIX + "trust"
-PUSH_LABEL = PREFIX + "push"
 NAMESPACES = "/api/v1/namespaces"
 SERVICE_CIDRS = "/apis/networking.k8s.io/v1/servicecidrs"
 

@@ -5,12 +5,10 @@ A namespace that no longer asks keeps its copy as it is then.
 
 from agent.errors import BadInput, ClusterTrouble, Problem
 from agent.issuer.look import Seen
-from agent.planning.node_state import PREFIX
 from agent.planning.published_bundle import NAME, NAMESPACE, is_published
 from agent.planning.stored_objects import ConfigMapObject
+from agent.planning.trust_sources import TRUST_LABEL
 from agent.trust_ports import Objects, Sources
-
-LABEL = PREFIX + "trust"
 
 
 class BundleCopies:
@@ -22,11 +20,11 @@ class BundleCopies:
 
     def settle(self, seen: Seen) -> tuple[Problem, ...]:
         """One that cannot be written keeps no other from it. Raises as the ports do."""
-        problems = []
-        for namespace in self._sources.namespaces(LABEL):
+        data, problems = seen.wanted_bundle.data, []
+        for namespace in self._sources.namespaces(TRUST_LABEL):
             if namespace == NAMESPACE:
                 continue
-            wanted = ConfigMapObject(namespace=namespace, name=NAME, data=seen.wanted_bundle.data)
+            wanted = ConfigMapObject(namespace=namespace, name=NAME, data=data)
             present = self._objects.config_map(namespace, NAME)
             if present is not None and present.is_ours and is_published(present, wanted):
                 continue

@@ -23,10 +23,10 @@ from agent.planning.push_rotation import PushAges, PushStep, next_push_step
 from agent.planning.service_rules import judge_service
 from agent.planning.stored_objects import DOCKER_CONFIG, OPAQUE, SecretObject, check_ours
 from agent.planning.trust_model import Lifetimes
+from agent.planning.trust_sources import PUSH_LABEL
 from agent.trust_ports import Objects, Sources
 
 PASSWORDS_NAME, NAME = "registry-push-passwords", "registry-push"
-LABEL = PREFIX + "push"
 SINCE = PREFIX + "since"
 HTPASSWD_KEY, CONFIG_KEY = "htpasswd", ".dockerconfigjson"
 
@@ -59,7 +59,7 @@ class PushPasswords:
     def _wanted(self, passwords: Mapping[str, bytes], seen: Seen) -> Iterator[SecretObject]:
         """One Secret of a namespace, which may be both a registry's and a builder's."""
         registries = {item.service.registry.namespace for item in seen.services}
-        builders = set(self._sources.namespaces(LABEL))
+        builders = set(self._sources.namespaces(PUSH_LABEL))
         htpasswd = {HTPASSWD_KEY: _htpasswd(passwords)}
         config = {CONFIG_KEY: _docker_config(passwords[_CURRENT], hosts=self._hosts(seen))}
         for namespace in sorted(registries | builders):

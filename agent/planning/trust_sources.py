@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 from agent.errors import Problem
 from agent.planning.model import ServiceObject
+from agent.planning.node_state import PREFIX
+
+TRUST_LABEL, PUSH_LABEL = (PREFIX + name for name in ("trust", "push"))
+"""On a namespace, `"true"`: it wants a copy of the bundle, the password to push with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,11 @@ from agent.cluster.objects import REGISTRY_LABEL
 from agent.cluster.pod_notes import CERTIFICATE, PodNotes
 from agent.cluster.trust_sources import (
     NAMESPACES,
-    PUSH_LABEL,
     SERVICE_CIDRS,
-    TRUST_LABEL,
     TrustSources,
 )
 from agent.errors import ClusterTrouble, Reason
-from agent.planning.trust_sources import ServicesSeen
+from agent.planning.trust_sources import PUSH_LABEL, TRUST_LABEL, ServicesSeen
 from tests.cluster.fake_api import DOWN, FakeApi, refusal
 from tests.cluster.kube_access import api_over
 from tests.ground.control_plane import SERVICE_RANGES, ControlPlane

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from agent.errors import Reason
-from agent.issuer.bundle_copies import LABEL, BundleCopies
+from agent.issuer.bundle_copies import BundleCopies
 from agent.issuer.cluster_bundle import ClusterBundle
 from agent.issuer.look import ORDERED
 from agent.issuer.ordered_certificates import OrderedCertificates
@@ -19,7 +19,7 @@ from agent.planning.stored_objects import (
     ConfigMapObject,
     SecretObject,
 )
-from agent.planning.trust_sources import OrderedCertificate
+from agent.planning.trust_sources import TRUST_LABEL, OrderedCertificate
 from tests.issuer.trust_cluster import TrustCluster
 
 
@@ -76,7 +76,7 @@ def settle(cluster: TrustCluster) -> list[Reason]:
 
 
 def test_a_namespace_that_asks_gets_a_copy_of_the_bundle(cluster: TrustCluster) -> None:
-    cluster.labelled = {LABEL: ("builds", "knative-serving", "registry-trust")}
+    cluster.labelled = {TRUST_LABEL: ("builds", "knative-serving", "registry-trust")}
     cluster.duties = (BundleCopies(objects=cluster, sources=cluster),)
     assert settle(cluster) == []
     for namespace in ("builds", "knative-serving"):
@@ -88,7 +88,7 @@ def test_a_namespace_that_asks_gets_a_copy_of_the_bundle(cluster: TrustCluster) 
 
 
 def test_a_copy_that_somebody_changed_is_written_anew(cluster: TrustCluster) -> None:
-    cluster.labelled = {LABEL: ("builds",)}
+    cluster.labelled = {TRUST_LABEL: ("builds",)}
     cluster.duties = (BundleCopies(objects=cluster, sources=cluster),)
     settle(cluster)
     copy = cluster.config_maps["builds", "registry-trust"]
@@ -102,7 +102,7 @@ def test_a_copy_that_somebody_changed_is_written_anew(cluster: TrustCluster) -> 
 def test_what_has_the_name_of_a_copy_is_left_alone_and_keeps_no_other_from_it(
     cluster: TrustCluster,
 ) -> None:
-    cluster.labelled = {LABEL: ("builds", "more")}
+    cluster.labelled = {TRUST_LABEL: ("builds", "more")}
     cluster.duties = (BundleCopies(objects=cluster, sources=cluster),)
     mine = ConfigMapObject(namespace="builds", name="registry-trust", data={"mine": "1"})
     cluster.config_maps["builds", "registry-trust"] = mine

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from agent.errors import Reason
-from agent.issuer.push_passwords import LABEL, PushPasswords
+from agent.issuer.push_passwords import PushPasswords
 from agent.planning.stored_objects import SecretObject
+from agent.planning.trust_sources import PUSH_LABEL
 from tests.issuer.trust_cluster import LIFETIMES, TrustCluster
 
 HOSTS = {
@@ -20,7 +21,7 @@ HOSTS = {
 
 @pytest.fixture
 def cluster() -> TrustCluster:
-    made = TrustCluster(labelled={LABEL: ("builds",)})
+    made = TrustCluster(labelled={PUSH_LABEL: ("builds",)})
     made.serve("knative", "10.96.0.50")
     duty = PushPasswords(objects=made, sources=made, lifetimes=LIFETIMES, domain="cluster.local")
     made.duties = (duty,)
@@ -64,7 +65,7 @@ def test_a_second_look_writes_nothing(cluster: TrustCluster) -> None:
 
 
 def test_builders_beside_the_registry_push_with_what_it_accepts(cluster: TrustCluster) -> None:
-    cluster.labelled = {LABEL: ("builds", "registry")}
+    cluster.labelled = {PUSH_LABEL: ("builds", "registry")}
     assert settle(cluster) == []
     [pair] = set(given(cluster, "registry").values())
     assert accepts(cluster, pair)

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent.issuer.bundle_copies import LABEL as TRUST
-from agent.issuer.push_passwords import LABEL as PUSH
+from agent.planning.trust_sources import PUSH_LABEL, TRUST_LABEL
 from tests.manifests.cluster import Cluster
 from tests.manifests.kustomizations import DEPLOY, build
 
@@ -42,7 +41,7 @@ def test_the_namespaces_of_builds_ask_for_bundle_and_password() -> None:
     assert len(namespaces) == 2
     for namespace in namespaces:
         labels = namespace["metadata"]["labels"]
-        assert (labels[TRUST], labels[PUSH]) == ("true", "true")
+        assert (labels[TRUST_LABEL], labels[PUSH_LABEL]) == ("true", "true")
 
 
 @pytest.mark.parametrize("name", ["controller", "controller-from-1.37"])

@@ -12,10 +12,11 @@ from agent.cluster.leadership import Leadership
 from agent.cluster.pod_notes import PodNotes
 from agent.cluster.signing_requests import REQUESTS
 from agent.cluster.stored_objects import Objects
-from agent.cluster.trust_sources import PUSH_LABEL, TRUST_LABEL, TrustSources
+from agent.cluster.trust_sources import TrustSources
 from agent.node.clock import SystemClock
 from agent.planning.fleet import NOT_SELECTED
 from agent.planning.stored_objects import DOCKER_CONFIG, OPAQUE, TLS, ConfigMapObject, SecretObject
+from agent.planning.trust_sources import PUSH_LABEL, TRUST_LABEL
 from tests.ground.certificates import Authority
 from tests.ground.kubectl import Object
 from tests.manifests.cluster import AGENT, OWN, AgentApi, Cluster
